@@ -1,0 +1,19 @@
+/**
+ * What drivers throw. A driver turns its client library's errors into these and keeps the original as `cause`;
+ * messages are for the operator's log and hold neither keys nor values.
+ */
+export abstract class StorageError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The container does not exist, or is being dropped. The driver has made sure. */
+export class ContainerNotFoundError extends StorageError {}
+
+/** The store can't serve now: it is down, short of nodes, full, or overloaded. Nothing was changed. */
+export class StorageUnavailableError extends StorageError {}
+
+/** A write may have been applied or not, and may still be applied later. */
+export class OutcomeUnknownError extends StorageError {}
