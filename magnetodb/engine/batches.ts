@@ -1,0 +1,162 @@
+/** batch_get_item and batch_write_item: all of a batch is checked before any of it is done (data API, 11). */
+import pMap from 'p-map';
+import type { StorageDriver } from '../storage/driver.js';
+import { OutcomeUnknownError, ServiceUnavailableError, ValidationError } from './errors.js';
+import { itemToJson } from './item-codec.js';
+import type { Items } from './items.js';
+import { quoted } from './names.js';
+import { keyOf } from './query.js';
+import type {
+  BatchGetAnswer,
+  BatchGetRequest,
+  BatchWriteAnswer,
+  ProjectId,
+  TableName,
+  WriteRequest,
+} from './requests.js';
+import { rowRef } from './rows.js';
+import { decodeStored, type StoredItem } from './stored-item.js';
+import { checkKey } from './table-schema.js';
+import type { Tables } from './tables.js';
+
+/** What one batch_get answers with at most, in bytes of items; the rest is left unprocessed. */
+const MAX_BATCH_GET_BYTES = 16 * 1024 * 1024;
+/** Keys read by one call to the driver, and in one turn of the event loop. */
+const GET_CHUNK = 100;
+/** Writes of one batch under way at a time. */
+const WRITES_IN_FLIGHT = 50;
+
+/** See Engine.batchGetItem. */
+export async function batchGet(
+  tables: Tables,
+  driver: StorageDriver,
+  project: ProjectId,
+  requests: ReadonlyMap<TableName, BatchGetRequest>,
+): Promise<BatchGetAnswer> {
+  for (const [name, request] of requests) {
+    await tables.use(project, name, ({ description }) => {
+      for (const key of request.keys) {
+        checkKey(description, key);
+        rowRef(description, key);
+      }
+      return Promise.resolve();
+    });
+  }
+  const responses = new Map<TableName, StoredItem[]>();
+  const unprocessed = new Map<TableName, BatchGetRequest>();
+  let bytes = 0;
+  let failure: unknown;
+  let succeeded = 0;
+  for (const [name, request] of requests) {
+    const items: StoredItem[] = [];
+    for (let at = 0; at < request.keys.length; at += GET_CHUNK) {
+      const keys = request.keys.slice(at, at + GET_CHUNK);
+      let rest: readonly (typeof keys)[number][] = [];
+      if (bytes >= MAX_BATCH_GET_BYTES) rest = keys;
+      else {
+        try {
+          const rows = await tables.use(project, name, ({ description, container }) =>
+            driver.getMany(
+              container,
+              keys.map((key) => rowRef(description, key)),
+              request.consistentRead ? 'strong' : 'eventual',
+            ),
+          );
+          succeeded += 1;
+          for (const [position, row] of rows.entries()) {
+            if (bytes >= MAX_BATCH_GET_BYTES) {
+              rest = keys.slice(position);
+              break;
+            }
+            if (row === undefined) continue;
+            const stored = decodeStored(row.value);
+            bytes += stored.json.length;
+            items.push(
+              request.attributesToGet === undefined ? stored : stored.project(request.attributesToGet),
+            );
+          }
+        } catch (error) {
+          if (!(error instanceof ServiceUnavailableError)) throw error;
+          failure = error;
+          rest = keys;
+        }
+      }
+      if (rest.length > 0) {
+        const before = unprocessed.get(name)?.keys ?? [];
+        unprocessed.set(name, { ...request, keys: [...before, ...rest] });
+      }
+    }
+    if (items.length > 0) responses.set(name, items);
+  }
+  if (failure !== undefined && succeeded === 0) throw asError(failure);
+  return { responses, unprocessed };
+}
+
+/** See Engine.batchWriteItem. */
+export async function batchWrite(
+  tables: Tables,
+  items: Items,
+  project: ProjectId,
+  requests: ReadonlyMap<TableName, readonly WriteRequest[]>,
+): Promise<BatchWriteAnswer> {
+  for (const [name, writes] of requests) {
+    await tables.use(project, name, ({ description }) => {
+      const seen = new Set<string>();
+      for (const write of writes) {
+        if (write.kind === 'put') items.checkPut({ description }, write.item);
+        else checkKey(description, write.key);
+        const attributes = write.kind === 'put' ? write.item : write.key;
+        rowRef(description, attributes);
+        const key = itemToJson(keyOf(description, attributes));
+        if (seen.has(key)) {
+          throw new ValidationError(
+            `Can't execute request: More than one operation requested for item with keys ${quoted(key)} in table '${name}'`,
+          );
+        }
+        seen.add(key);
+      }
+      return Promise.resolve();
+    });
+  }
+  const all = [...requests].flatMap(([name, writes]) => writes.map((write) => ({ name, write })));
+  const outcomes = await pMap(
+    all,
+    async ({ name, write }): Promise<unknown> => {
+      try {
+        await tables.use<unknown>(project, name, (table) =>
+          write.kind === 'put'
+            ? items.put(table, { item: write.item, expected: new Map(), returnValues: 'NONE' })
+            : items.delete(table, { key: write.key, expected: new Map(), returnValues: 'NONE' }),
+        );
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    },
+    { concurrency: WRITES_IN_FLIGHT },
+  );
+  const unprocessed = new Map<TableName, WriteRequest[]>();
+  let failure: unknown;
+  outcomes.forEach((error, position) => {
+    const done = all[position];
+    if (error === undefined || done === undefined) return;
+    failure ??= error;
+    if (!isRetryable(error)) return;
+    const left = unprocessed.get(done.name);
+    if (left === undefined) unprocessed.set(done.name, [done.write]);
+    else left.push(done.write);
+  });
+  const fatal = outcomes.find((error) => error !== undefined && !isRetryable(error));
+  if (fatal !== undefined) throw asError(fatal);
+  if (failure !== undefined && outcomes.every((error) => error !== undefined)) throw asError(failure);
+  return { unprocessed };
+}
+
+/** Whether asking again, unchanged, may help. */
+function isRetryable(error: unknown): boolean {
+  return error instanceof ServiceUnavailableError || error instanceof OutcomeUnknownError;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('a write failed', { cause: error });
+}

@@ -1,0 +1,243 @@
+/**
+ * The catalogue: which tables there are, and the jobs that make and drop their containers. Both are kept in
+ * containers of their own, through the same driver interface as the tenants' rows.
+ *
+ * - `catalogue`: a partition a project, a row a table, by name, so that listing is a range.
+ * - `jobs`: one partition, a row a job, by the table's id and the kind of job.
+ *
+ * A row's value is JSON. Every change is guarded by the version that was read.
+ */
+import {
+  containerId,
+  type Container,
+  type RowRef,
+  type StorageDriver,
+  type Version,
+} from '../storage/driver.js';
+import { newVersion } from '../storage/versions.js';
+import type { IndexDefinition, ProjectId, TableDescription, TableName, TableStatus } from './requests.js';
+import { baseKey } from './rows.js';
+import type { V1Type } from './values.js';
+
+const CATALOGUE: Container = { id: containerId('00000000-0000-1000-8000-000000000001'), project: '' };
+const JOBS: Container = { id: containerId('00000000-0000-1000-8000-000000000002'), project: '' };
+const JOBS_PARTITION = Buffer.from('schema');
+const PAGE_ROWS = 500;
+
+/** A catalogue row as it was read. */
+export interface TableRecord {
+  readonly project: ProjectId;
+  readonly description: TableDescription;
+  readonly version: Version;
+}
+
+export interface Job {
+  readonly kind: 'create' | 'delete';
+  readonly project: ProjectId;
+  readonly tableName: TableName;
+  readonly tableId: string;
+  /** Milliseconds since 1970, as all instants here. */
+  readonly createdAtMs: number;
+  /** Not to be done before. */
+  readonly notBeforeMs: number;
+  /** How often it was tried and failed. */
+  readonly attempts: number;
+  /** Until when its owner may work on it; 0: nobody does. */
+  readonly leasedUntilMs: number;
+}
+
+export interface JobRecord {
+  readonly job: Job;
+  readonly version: Version;
+}
+
+interface StoredTable {
+  readonly id: string;
+  readonly status: TableStatus;
+  readonly createdAtMs: number;
+  readonly attributes: readonly (readonly [string, V1Type])[];
+  readonly hashKey: string;
+  readonly rangeKey?: string;
+  readonly indexes: readonly IndexDefinition[];
+}
+
+export class Catalogue {
+  #prepared: Promise<void> | undefined;
+
+  constructor(private readonly driver: StorageDriver) {}
+
+  /** Creates the catalogue's containers where they are missing. Tried again by the next call when it failed. */
+  prepare(): Promise<void> {
+    this.#prepared ??= this.createContainers().catch((error: unknown) => {
+      this.#prepared = undefined;
+      throw error;
+    });
+    return this.#prepared;
+  }
+
+  private async createContainers(): Promise<void> {
+    await this.driver.createContainer(CATALOGUE);
+    await this.driver.createContainer(JOBS);
+  }
+
+  /** The table of that name, in whatever state. */
+  async findTable(project: ProjectId, name: string): Promise<TableRecord | undefined> {
+    await this.prepare();
+    const row = await this.driver.get(CATALOGUE, tableRef(project, name), 'strong');
+    if (row === undefined) return undefined;
+    return {
+      project,
+      description: decodeTable(name as TableName, row.value),
+      version: row.version,
+    };
+  }
+
+  /** @returns false where the name is taken: nothing was written. */
+  async addTable(project: ProjectId, description: TableDescription): Promise<boolean> {
+    await this.prepare();
+    const ref = tableRef(project, description.name);
+    const answer = await this.driver.write(CATALOGUE, {
+      partition: ref.partition,
+      mutations: [{ kind: 'put', key: ref.key, value: encodeTable(description) }],
+      guard: { kind: 'absent', key: ref.key },
+      version: newVersion(),
+    });
+    return answer === 'applied';
+  }
+
+  /** @returns false where another has changed the record meanwhile: nothing was written. */
+  async setStatus(record: TableRecord, status: TableStatus): Promise<boolean> {
+    const ref = tableRef(record.project, record.description.name);
+    const answer = await this.driver.write(CATALOGUE, {
+      partition: ref.partition,
+      mutations: [{ kind: 'put', key: ref.key, value: encodeTable({ ...record.description, status }) }],
+      guard: { kind: 'version', key: ref.key, version: record.version },
+      version: newVersion(),
+    });
+    return answer === 'applied';
+  }
+
+  /** @returns false where another has changed the record meanwhile: nothing was written. */
+  async removeTable(record: TableRecord): Promise<boolean> {
+    const ref = tableRef(record.project, record.description.name);
+    const answer = await this.driver.write(CATALOGUE, {
+      partition: ref.partition,
+      mutations: [{ kind: 'delete', key: ref.key }],
+      guard: { kind: 'version', key: ref.key, version: record.version },
+      version: newVersion(),
+    });
+    return answer === 'applied';
+  }
+
+  /** Names of a project's tables in every state, ascending, bytewise. @param limit at least 1; absent: all. */
+  async listTables(project: ProjectId, after?: string, limit = Infinity): Promise<TableName[]> {
+    await this.prepare();
+    const names: TableName[] = [];
+    let last = after === undefined ? undefined : Buffer.from(after);
+    while (names.length < limit) {
+      const page = await this.driver.range(CATALOGUE, {
+        partition: Buffer.from(project),
+        index: '',
+        reverse: false,
+        limit: Math.min(PAGE_ROWS, limit - names.length),
+        consistency: 'strong',
+        ...(last === undefined ? {} : { after: { indexKey: Buffer.alloc(0), sortKey: last } }),
+      });
+      for (const row of page.rows) {
+        last = Buffer.from(row.key.sortKey);
+        names.push(last.toString() as TableName);
+      }
+      if (!page.more) break;
+    }
+    return names;
+  }
+
+  /** Writes a new job. A job of that kind for that table must not exist. */
+  async addJob(job: Job): Promise<void> {
+    await this.prepare();
+    const key = jobKey(job);
+    await this.driver.write(JOBS, {
+      partition: JOBS_PARTITION,
+      mutations: [{ kind: 'put', key, value: Buffer.from(JSON.stringify(job)) }],
+      guard: { kind: 'absent', key },
+      version: newVersion(),
+    });
+  }
+
+  /** All jobs, done by somebody or not. */
+  async listJobs(): Promise<JobRecord[]> {
+    await this.prepare();
+    const jobs: JobRecord[] = [];
+    let after: { indexKey: Uint8Array; sortKey: Uint8Array } | undefined;
+    for (;;) {
+      const page = await this.driver.range(JOBS, {
+        partition: JOBS_PARTITION,
+        index: '',
+        reverse: false,
+        limit: PAGE_ROWS,
+        consistency: 'strong',
+        ...(after === undefined ? {} : { after }),
+      });
+      for (const row of page.rows) {
+        jobs.push({ job: JSON.parse(Buffer.from(row.value).toString()) as Job, version: row.version });
+        after = { indexKey: row.key.indexKey, sortKey: row.key.sortKey };
+      }
+      if (!page.more) return jobs;
+    }
+  }
+
+  /** @returns the changed record; undefined where another has changed it meanwhile: nothing was written. */
+  async updateJob(record: JobRecord, change: Partial<Job>): Promise<JobRecord | undefined> {
+    const job = { ...record.job, ...change };
+    const key = jobKey(job);
+    const version = newVersion();
+    const answer = await this.driver.write(JOBS, {
+      partition: JOBS_PARTITION,
+      mutations: [{ kind: 'put', key, value: Buffer.from(JSON.stringify(job)) }],
+      guard: { kind: 'version', key, version: record.version },
+      version,
+    });
+    return answer === 'applied' ? { job, version } : undefined;
+  }
+
+  /** Removes a job, whoever owns it. */
+  async removeJob(job: Job): Promise<void> {
+    await this.driver.write(JOBS, {
+      partition: JOBS_PARTITION,
+      mutations: [{ kind: 'delete', key: jobKey(job) }],
+      guard: { kind: 'any' },
+      version: newVersion(),
+    });
+  }
+}
+
+/** The container that holds a table's rows. */
+export function containerOf(project: ProjectId, tableId: string): Container {
+  return { id: containerId(tableId), project };
+}
+
+function tableRef(project: ProjectId, name: string): RowRef {
+  return { partition: Buffer.from(project), key: baseKey(Buffer.from(name)) };
+}
+
+function jobKey(job: Job): ReturnType<typeof baseKey> {
+  return baseKey(Buffer.from(`${job.tableId}/${job.kind}`));
+}
+
+function encodeTable(table: TableDescription): Buffer {
+  const stored: StoredTable = {
+    id: table.id,
+    status: table.status,
+    createdAtMs: table.createdAtMs,
+    attributes: [...table.attributes],
+    hashKey: table.hashKey,
+    ...(table.rangeKey === undefined ? {} : { rangeKey: table.rangeKey }),
+    indexes: table.indexes,
+  };
+  return Buffer.from(JSON.stringify(stored));
+}
+
+function decodeTable(name: TableName, value: Uint8Array): TableDescription {
+  const stored = JSON.parse(Buffer.from(value).toString()) as StoredTable;
+  return { ...stored, name, attributes: new Map(stored.attributes) };
+}

@@ -1,0 +1,90 @@
+/** The engine: all semantics of tables and items, over a storage driver. */
+import type { Logger } from '../logging/logger.js';
+import type { StorageDriver } from '../storage/driver.js';
+import { batchGet, batchWrite } from './batches.js';
+import { Catalogue } from './catalogue.js';
+import { Items } from './items.js';
+import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from './options.js';
+import { planQuery, runQuery } from './query.js';
+import type { Engine, ItemPage, ProjectId } from './requests.js';
+import { planScan, runScan } from './scan.js';
+import { fromStorage } from './storage-errors.js';
+import { Tables, type OpenTable } from './tables.js';
+import { TaskExecutor } from './task-executor.js';
+
+/** What an engine stands on. */
+export interface EngineDependencies {
+  readonly driver: StorageDriver;
+  readonly logger: Logger;
+  readonly options?: Partial<EngineOptions>;
+  /** The clock, in milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/**
+ * Makes an engine and starts its task executor, where the options want one. A store that can't serve at the moment
+ * does not keep it from starting: requests are refused as unavailable until the store is back.
+ */
+export async function createEngine(dependencies: EngineDependencies): Promise<Engine> {
+  const { driver, logger, now = Date.now } = dependencies;
+  const options: EngineOptions = { ...DEFAULT_ENGINE_OPTIONS, ...dependencies.options };
+  const catalogue = new Catalogue(driver);
+  try {
+    await catalogue.prepare();
+  } catch (error) {
+    logger.error('the storage does not answer; requests get 503 until it does', { error });
+  }
+  const executor = options.taskExecutor
+    ? new TaskExecutor(catalogue, driver, logger, options, now)
+    : undefined;
+  const tables = new Tables(catalogue, executor, options, now);
+  const items = new Items(driver, options, now);
+  executor?.start();
+
+  return {
+    createTable: (project, definition) => tables.create(project, definition),
+    listTables: (project, request) => tables.list(project, request),
+    describeTable: (project, name) => tables.describe(project, name),
+    deleteTable: (project, name) => tables.delete(project, name),
+
+    getItem: (project, name, request) => tables.use(project, name, (table) => items.get(table, request)),
+    putItem: (project, name, request) => tables.use(project, name, (table) => items.put(table, request)),
+    updateItem: (project, name, request) =>
+      tables.use(project, name, (table) => items.update(table, request)),
+    deleteItem: (project, name, request) =>
+      tables.use(project, name, (table) => items.delete(table, request)),
+
+    query: (project, name, request) =>
+      paged(tables, project, name, (table) => runQuery(driver, planQuery(table, request))),
+    scan: (project, name, request) =>
+      paged(tables, project, name, (table) => runScan(driver, table, request, planScan(table, request))),
+
+    batchGetItem: (project, requests) => batchGet(tables, driver, project, requests),
+    batchWriteItem: (project, requests) => batchWrite(tables, items, project, requests),
+
+    close: async () => {
+      await executor?.close();
+    },
+  };
+}
+
+/** Pages of an open table. Only the first is tried again where the table's description was stale. */
+async function* paged(
+  tables: Tables,
+  project: ProjectId,
+  name: string,
+  read: (table: OpenTable) => AsyncGenerator<ItemPage>,
+): AsyncGenerator<ItemPage> {
+  let pages: AsyncGenerator<ItemPage> | undefined;
+  const first = await tables.use(project, name, (table) => {
+    pages = read(table);
+    return pages.next();
+  });
+  if (first.done === true || pages === undefined) return;
+  yield first.value;
+  try {
+    yield* pages;
+  } catch (error) {
+    throw fromStorage(error);
+  }
+}

@@ -1,0 +1,36 @@
+/** How the engine behaves, from the configuration. Times in milliseconds. */
+export interface EngineOptions {
+  /** How long a process may use a table's description without looking again. 0 to 60,000. */
+  readonly tableCacheMs: number;
+  /** How many tables' descriptions a process keeps. */
+  readonly tableCacheEntries: number;
+  /** The largest item, names plus values as DynamoDB counts, in bytes. At most 409,600. */
+  readonly maxItemSizeBytes: number;
+  /** The longest time to live that put_item takes, in seconds. */
+  readonly maxTimeToLiveSeconds: number;
+  /** How often a write that keeps losing against others is tried before it is refused. At least 1. */
+  readonly writeAttempts: number;
+  /** How many writes to one item may wait in a process for their turn. */
+  readonly maxQueuedWritesPerItem: number;
+  /** Whether this process creates and drops tables. */
+  readonly taskExecutor: boolean;
+  /** For how long a process owns a job that it has claimed, unless it renews. */
+  readonly leaseMs: number;
+  /** How often a process looks for jobs that others left behind. */
+  readonly jobPollMs: number;
+  /** How often a job is tried before the table is marked as failed. At least 1. */
+  readonly jobAttempts: number;
+}
+
+export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
+  tableCacheMs: 2_000,
+  tableCacheEntries: 10_000,
+  maxItemSizeBytes: 409_600,
+  maxTimeToLiveSeconds: 10 * 365 * 24 * 60 * 60,
+  writeAttempts: 20,
+  maxQueuedWritesPerItem: 1_000,
+  taskExecutor: true,
+  leaseMs: 30_000,
+  jobPollMs: 1_000,
+  jobAttempts: 5,
+};

@@ -1,0 +1,229 @@
+import { expect } from 'chai';
+import { Catalogue } from '../../../magnetodb/engine/catalogue.js';
+import { createEngine } from '../../../magnetodb/engine/engine.js';
+import { parseProjectId, parseTableName } from '../../../magnetodb/engine/names.js';
+import type { EngineOptions } from '../../../magnetodb/engine/options.js';
+import type { Engine, ProjectId, TableDefinition, TableName } from '../../../magnetodb/engine/requests.js';
+import type { DecimalText } from '../../../magnetodb/engine/numbers.js';
+import type { Item } from '../../../magnetodb/engine/values.js';
+import { silentLogger } from '../../../magnetodb/logging/logger.js';
+import type { Container, StorageDriver } from '../../../magnetodb/storage/driver.js';
+import { StorageUnavailableError } from '../../../magnetodb/storage/errors.js';
+import { openTemporaryDriver } from '../../support/temporary-driver.js';
+import { eventually } from '../../support/eventually.js';
+import { overriding } from '../../support/overriding.js';
+
+const PROJECT = parseProjectId('alpha') as ProjectId;
+const NAME = parseTableName('readings');
+
+function definition(name: TableName = NAME): TableDefinition {
+  return { name, attributes: new Map([['id', 'S']]), hashKey: 'id', indexes: [] };
+}
+
+function item(id: string, count: string): Item {
+  return new Map([
+    ['id', { type: 'S', value: id }],
+    ['count', { type: 'N', value: count as DecimalText }],
+  ]);
+}
+
+async function statusOf(engine: Engine, name = NAME): Promise<string> {
+  try {
+    return (await engine.describeTable(PROJECT, name)).status;
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
+async function put(engine: Engine, count: string): Promise<void> {
+  await engine.putItem(PROJECT, NAME, {
+    item: item('a', count),
+    expected: new Map(),
+    returnValues: 'NONE',
+  });
+}
+
+async function read(engine: Engine): Promise<string | undefined> {
+  const stored = await engine.getItem(PROJECT, NAME, {
+    key: new Map([['id', { type: 'S', value: 'a' }]]),
+    consistentRead: true,
+  });
+  return stored && Buffer.from(stored.json).toString();
+}
+
+describe('the life cycle of tables', () => {
+  let driver: StorageDriver;
+  let close: () => Promise<void>;
+  const engines: Engine[] = [];
+  let clockMs = 0;
+  const now = (): number => Date.now() + clockMs;
+
+  beforeEach(async () => {
+    clockMs = 0;
+    ({ driver, close } = await openTemporaryDriver());
+  });
+
+  afterEach(async () => {
+    await Promise.all(engines.splice(0).map((engine) => engine.close()));
+    await close();
+  });
+
+  async function open(options: Partial<EngineOptions> = {}, over = driver): Promise<Engine> {
+    const engine = await createEngine({
+      driver: over,
+      logger: silentLogger,
+      now,
+      options: { jobPollMs: 10, tableCacheMs: 50, ...options },
+    });
+    engines.push(engine);
+    return engine;
+  }
+
+  // DESIGN: create and delete write the intent and return; the executor does the work.
+  it('goes from CREATING over ACTIVE and DELETING to nothing', async () => {
+    const engine = await open();
+    expect((await engine.createTable(PROJECT, definition())).status).to.equal('CREATING');
+    await eventually(async () => expect(await statusOf(engine)).to.equal('ACTIVE'));
+    expect((await engine.deleteTable(PROJECT, NAME)).status).to.equal('DELETING');
+    await eventually(async () => expect(await statusOf(engine)).to.equal('TableNotExists'));
+  });
+
+  // A process without an executor leaves its jobs to others.
+  it('is carried on by another process', async () => {
+    const asking = await open({ taskExecutor: false });
+    await asking.createTable(PROJECT, definition());
+    expect(await statusOf(asking)).to.equal('CREATING');
+    await open();
+    await eventually(async () => expect(await statusOf(asking)).to.equal('ACTIVE'));
+  });
+
+  // A lease keeps two processes from doing one job, and runs out when its owner has died.
+  it('waits for a lease to run out before another process takes the job', async () => {
+    const asking = await open({ taskExecutor: false });
+    await asking.createTable(PROJECT, definition());
+    const catalogue = new Catalogue(driver);
+    const [job] = await catalogue.listJobs();
+    await catalogue.updateJob(job!, { leasedUntilMs: now() + 60_000 });
+    let looks = 0;
+    const counting = overriding(driver, {
+      range: (container, request) => {
+        looks += 1;
+        return driver.range(container, request);
+      },
+    });
+    await open({}, counting);
+    await eventually(() => expect(looks).to.be.greaterThan(3));
+    expect(await statusOf(asking)).to.equal('CREATING');
+    clockMs = 61_000;
+    await eventually(async () => expect(await statusOf(asking)).to.equal('ACTIVE'));
+  });
+
+  it('makes each container once while several processes look for jobs', async () => {
+    const made: Container[] = [];
+    const counting = overriding(driver, {
+      createContainer: (container) => {
+        if (container.project !== '') made.push(container);
+        return driver.createContainer(container);
+      },
+    });
+    const several = await Promise.all([open({}, counting), open({}, counting), open({}, counting)]);
+    const names = Array.from({ length: 20 }, (_, index) => parseTableName(`table-${index}`));
+    await Promise.all(names.map((name, index) => several[index % 3]!.createTable(PROJECT, definition(name))));
+    for (const name of names) {
+      await eventually(async () => expect(await statusOf(several[0]!, name)).to.equal('ACTIVE'));
+    }
+    expect(made.length).to.equal(20);
+  });
+
+  // Of several requests for one name, one wins; the others leave no trace.
+  it('gives a name to one of several creators', async () => {
+    const several = await Promise.all([open(), open()]);
+    const answers = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, index) => several[index % 2]!.createTable(PROJECT, definition())),
+    );
+    expect(answers.filter((answer) => answer.status === 'fulfilled').length).to.equal(1);
+    for (const answer of answers) {
+      if (answer.status === 'rejected') {
+        expect((answer.reason as { code: string }).code).to.equal('TableAlreadyExists');
+      }
+    }
+    await eventually(async () => expect(await new Catalogue(driver).listJobs()).to.be.empty);
+  });
+
+  it('ends in CREATE_FAILED after its attempts, and can be deleted then', async () => {
+    let attempts = 0;
+    const failing = overriding(driver, {
+      createContainer: (container) => {
+        if (container.project === '') return driver.createContainer(container);
+        attempts += 1;
+        return Promise.reject(new StorageUnavailableError('planted'));
+      },
+    });
+    const engine = await open({ jobAttempts: 2, leaseMs: 30 }, failing);
+    await engine.createTable(PROJECT, definition());
+    await eventually(async () => expect(await statusOf(engine)).to.equal('CREATE_FAILED'));
+    expect(attempts).to.equal(2);
+    await engine.deleteTable(PROJECT, NAME);
+    await eventually(async () => expect(await statusOf(engine)).to.equal('TableNotExists'));
+  });
+
+  // Q34: a cached description must not bring back a table that was dropped and created again elsewhere.
+  it('never serves a table created again from a stale cache', async () => {
+    const [one, other] = [await open({ tableCacheMs: 300 }), await open({ tableCacheMs: 300 })];
+    await one.createTable(PROJECT, definition());
+    await eventually(async () => expect(await statusOf(one)).to.equal('ACTIVE'));
+    await put(one, '1');
+    expect(await read(other)).to.contain('"1"');
+    await one.deleteTable(PROJECT, NAME);
+    await eventually(async () => expect(await statusOf(one)).to.equal('TableNotExists'));
+    await one.createTable(PROJECT, definition());
+    await eventually(async () => expect(await statusOf(one)).to.equal('ACTIVE'));
+    expect(await read(other)).to.equal(undefined);
+    await put(other, '2');
+    expect(await read(one)).to.contain('"2"');
+  });
+
+  // The same with a cache that never runs out: the missing container alone tells.
+  it('notices by the missing container that its description is stale', async () => {
+    const stale = await open({ tableCacheMs: 60_000, taskExecutor: false });
+    const other = await open({ tableCacheMs: 10 });
+    await other.createTable(PROJECT, definition());
+    await eventually(async () => expect(await statusOf(other)).to.equal('ACTIVE'));
+    await put(stale, '1');
+    await other.deleteTable(PROJECT, NAME);
+    await eventually(async () => expect(await statusOf(other)).to.equal('TableNotExists'));
+    let code: unknown;
+    await put(stale, '2').catch((error: unknown) => (code = (error as { code: string }).code));
+    expect(code).to.equal('TableNotExists');
+  });
+
+  // A process that dies between writing the job and writing the table leaves a job for nothing.
+  it('drops a job whose table was never written', async () => {
+    const catalogue = new Catalogue(driver);
+    await catalogue.addJob({
+      kind: 'create',
+      project: PROJECT,
+      tableName: NAME,
+      tableId: '9f0c3f5e-d0a1-11e4-8830-0800200c9a66',
+      createdAtMs: now(),
+      notBeforeMs: now(),
+      attempts: 0,
+      leasedUntilMs: 0,
+    });
+    clockMs = 61_000;
+    await open();
+    await eventually(async () => expect(await catalogue.listJobs()).to.be.empty);
+  });
+
+  it('starts while the storage is down, and serves once it is back', async () => {
+    let isDown = true;
+    const flaky = overriding(driver, {
+      createContainer: (container) =>
+        isDown ? Promise.reject(new StorageUnavailableError('planted')) : driver.createContainer(container),
+    });
+    const engine = await open({}, flaky);
+    expect(await statusOf(engine)).to.equal('ServiceUnavailable');
+    isDown = false;
+    expect(await statusOf(engine)).to.equal('TableNotExists');
+  });
+});
