@@ -13,7 +13,10 @@ export class RequestContext {
   requestId: string | undefined = undefined;
   /** The caller's own `req-…` id, where it sent one. Set by the request_id filter. */
   globalRequestId: string | undefined = undefined;
-  /** The project that the token is scoped to. Set by the context filter; the API refuses any other in the URL. */
+  /**
+   * The project that the token is scoped to. Set by the context filter; the API refuses any other in the URL, or, with
+   * `trustUrlProject`, sets the URL's.
+   */
   projectId: ProjectId | undefined = undefined;
   /** True: there is no token; the API takes the project from the URL. Set by the context filter without authentication. */
   trustUrlProject = false;
