@@ -1,4 +1,5 @@
 /** batch_get_item and batch_write_item: all of a batch is checked before any of it is done (data API, 11). */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import pMap from 'p-map';
 import type { StorageDriver } from '../storage/driver.js';
 import { OutcomeUnknownError, ServiceUnavailableError, ValidationError } from './errors.js';
@@ -63,6 +64,7 @@ export async function batchGet(
             ),
           );
           succeeded += 1;
+          await nextTurn();
           for (const [position, row] of rows.entries()) {
             if (bytes >= MAX_BATCH_GET_BYTES) {
               rest = keys.slice(position);

@@ -7,6 +7,7 @@
  *
  * A row's value is JSON. Every change is guarded by the version that was read.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   containerId,
   type Container,
@@ -148,6 +149,7 @@ export class Catalogue {
         names.push(last.toString() as TableName);
       }
       if (!page.more) break;
+      await nextTurn();
     }
     return names;
   }

@@ -16,6 +16,8 @@
  *   are still on disk or not.
  * - Ownership: byte arrays that a caller passes in may be kept until the call settles and are never changed; byte
  *   arrays that a driver hands out belong to the caller.
+ * - Turns: no call holds the event loop for long, but one may well resolve within the turn it was made in. Who makes
+ *   many in a row gives others their turn now and then.
  * - Failures: every method may throw StorageUnavailableError (nothing was changed; a retry may help) besides what it
  *   names itself. Nothing else is thrown for a reason that lies outside of the caller.
  *

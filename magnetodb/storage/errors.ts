@@ -17,3 +17,9 @@ export class StorageUnavailableError extends StorageError {}
 
 /** A write may have been applied or not, and may still be applied later. */
 export class OutcomeUnknownError extends StorageError {}
+
+/**
+ * The store can't be opened as it is configured: no such driver, a directory that can't be written, data of another
+ * format. Thrown while opening only; somebody must change something before a retry helps.
+ */
+export class StorageConfigurationError extends StorageError {}
