@@ -13,7 +13,6 @@ import { quoted } from './names.js';
 import type { EngineOptions } from './options.js';
 import type {
   DeleteItemRequest,
-  Expected,
   GetItemRequest,
   PutItemRequest,
   UpdateItemRequest,
@@ -74,7 +73,11 @@ export class Items {
     const replacement: OldItem = { stored, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
     const newAnswer = request.returnValues === 'ALL_NEW' ? stored : undefined;
 
-    const onlyIfAbsent = isIfAbsent(request.expected, description.hashKey);
+    const onlyIfAbsent = request.expected.get(description.hashKey)?.kind === 'absent';
+    // "Only if no item has this key" stands alone (data API, 8.1).
+    if (onlyIfAbsent && request.expected.size > 1) {
+      throw new ValidationError('Both expected_condition_map and if_not_exist specified');
+    }
     if (onlyIfAbsent || (request.expected.size === 0 && independentOfOld(table, request.returnValues))) {
       const mutations = mutationsFor(description, ref.key, { new: replacement });
       const guard: Guard = onlyIfAbsent ? { kind: 'absent', key: ref.key } : { kind: 'any' };
@@ -222,11 +225,6 @@ export class Items {
 
 function independentOfOld(table: OpenTable, returnValues: string): boolean {
   return table.description.indexes.length === 0 && returnValues !== 'ALL_OLD';
-}
-
-/** "Only if no item has this key": one condition, that the HASH attribute is absent. */
-function isIfAbsent(expected: Expected, hashKey: string): boolean {
-  return expected.size === 1 && expected.get(hashKey)?.kind === 'absent';
 }
 
 function answerOf(

@@ -7,7 +7,6 @@ import type {
   AttributeUpdate,
   Engine,
   Expected,
-  ProjectId,
   QueryRequest,
   TableDefinition,
 } from '../../../magnetodb/engine/requests.js';
@@ -19,7 +18,7 @@ import { eventually } from '../../support/eventually.js';
 import { overriding } from '../../support/overriding.js';
 import { openTemporaryDriver } from '../../support/temporary-driver.js';
 
-const PROJECT = parseProjectId('alpha') as ProjectId;
+const PROJECT = parseProjectId('alpha')!;
 const NAME = parseTableName('readings');
 const DEFINITION: TableDefinition = {
   name: NAME,

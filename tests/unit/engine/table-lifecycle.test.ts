@@ -3,7 +3,7 @@ import { Catalogue } from '../../../magnetodb/engine/catalogue.js';
 import { createEngine } from '../../../magnetodb/engine/engine.js';
 import { parseProjectId, parseTableName } from '../../../magnetodb/engine/names.js';
 import type { EngineOptions } from '../../../magnetodb/engine/options.js';
-import type { Engine, ProjectId, TableDefinition, TableName } from '../../../magnetodb/engine/requests.js';
+import type { Engine, TableDefinition, TableName } from '../../../magnetodb/engine/requests.js';
 import type { DecimalText } from '../../../magnetodb/engine/numbers.js';
 import type { Item } from '../../../magnetodb/engine/values.js';
 import { silentLogger } from '../../../magnetodb/logging/logger.js';
@@ -13,7 +13,7 @@ import { openTemporaryDriver } from '../../support/temporary-driver.js';
 import { eventually } from '../../support/eventually.js';
 import { overriding } from '../../support/overriding.js';
 
-const PROJECT = parseProjectId('alpha') as ProjectId;
+const PROJECT = parseProjectId('alpha')!;
 const NAME = parseTableName('readings');
 
 function definition(name: TableName = NAME): TableDefinition {
@@ -130,7 +130,7 @@ describe('the life cycle of tables', () => {
     const names = Array.from({ length: 20 }, (_, index) => parseTableName(`table-${index}`));
     await Promise.all(names.map((name, index) => several[index % 3]!.createTable(PROJECT, definition(name))));
     for (const name of names) {
-      await eventually(async () => expect(await statusOf(several[0]!, name)).to.equal('ACTIVE'));
+      await eventually(async () => expect(await statusOf(several[0], name)).to.equal('ACTIVE'));
     }
     expect(made.length).to.equal(20);
   });
