@@ -11,7 +11,7 @@ const NAME = 'magnetodb-api-server';
 const SYSTEM_CONFIG_FILE = '/etc/magnetodb/magnetodb.conf';
 
 interface Flags {
-  readonly configFile: readonly string[];
+  readonly configFile?: readonly string[];
   readonly pasteConfig?: string;
   readonly host?: string;
   readonly port?: string;
@@ -24,8 +24,7 @@ const program = new Command(NAME)
   .option(
     '--config-file <file>',
     `configuration file; may be repeated, later ones win (default: ${SYSTEM_CONFIG_FILE} where it exists, else quickstart.conf of the package)`,
-    (file: string, files: readonly string[]) => [...files, file],
-    [],
+    (file: string, files: readonly string[] | undefined) => [...(files ?? []), file],
   )
   .option('--paste-config <file>', 'file that composes the pipelines (api_paste_config)')
   .option('--host <address>', 'address to listen on (bind_host)')
@@ -68,7 +67,7 @@ async function run(flags: Flags): Promise<void> {
 }
 
 function configure(flags: Flags): Config {
-  const configFiles = flags.configFile.length > 0 ? flags.configFile : [defaultConfigFile()];
+  const configFiles = flags.configFile ?? [defaultConfigFile()];
   return loadConfig({
     configFiles,
     env: process.env,

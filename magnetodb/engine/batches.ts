@@ -24,6 +24,8 @@ import type { Tables } from './tables.js';
 const MAX_BATCH_GET_BYTES = 16 * 1024 * 1024;
 /** Keys read by one call to the driver, and in one turn of the event loop. */
 const GET_CHUNK = 100;
+/** Requests checked before others get their turn of the event loop. */
+const CHECKS_PER_TURN = 500;
 /** Writes of one batch under way at a time. */
 const WRITES_IN_FLIGHT = 50;
 
@@ -35,12 +37,12 @@ export async function batchGet(
   requests: ReadonlyMap<TableName, BatchGetRequest>,
 ): Promise<BatchGetAnswer> {
   for (const [name, request] of requests) {
-    await tables.use(project, name, ({ description }) => {
-      for (const key of request.keys) {
+    await tables.use(project, name, async ({ description }) => {
+      for (const [position, key] of request.keys.entries()) {
+        if (position % CHECKS_PER_TURN === CHECKS_PER_TURN - 1) await nextTurn();
         checkKey(description, key);
         rowRef(description, key);
       }
-      return Promise.resolve();
     });
   }
   const responses = new Map<TableName, StoredItem[]>();
@@ -102,9 +104,10 @@ export async function batchWrite(
   requests: ReadonlyMap<TableName, readonly WriteRequest[]>,
 ): Promise<BatchWriteAnswer> {
   for (const [name, writes] of requests) {
-    await tables.use(project, name, ({ description }) => {
+    await tables.use(project, name, async ({ description }) => {
       const seen = new Set<string>();
-      for (const write of writes) {
+      for (const [position, write] of writes.entries()) {
+        if (position % CHECKS_PER_TURN === CHECKS_PER_TURN - 1) await nextTurn();
         if (write.kind === 'put') items.checkPut({ description }, write.item);
         else checkKey(description, write.key);
         const attributes = write.kind === 'put' ? write.item : write.key;
@@ -117,7 +120,6 @@ export async function batchWrite(
         }
         seen.add(key);
       }
-      return Promise.resolve();
     });
   }
   const all = [...requests].flatMap(([name, writes]) => writes.map((write) => ({ name, write })));

@@ -1,9 +1,12 @@
 /** The engine: all semantics of tables and items, over a storage driver. */
 import type { Logger } from '../logging/logger.js';
 import type { StorageDriver } from '../storage/driver.js';
+import { ContainerNotFoundError } from '../storage/errors.js';
 import { batchGet, batchWrite } from './batches.js';
 import { Catalogue } from './catalogue.js';
+import { TableNotExistsError } from './errors.js';
 import { Items } from './items.js';
+import { quoted } from './names.js';
 import { DEFAULT_ENGINE_OPTIONS, type EngineOptions } from './options.js';
 import { planQuery, runQuery } from './query.js';
 import type { Engine, ItemPage, ProjectId } from './requests.js';
@@ -85,6 +88,9 @@ async function* paged(
   try {
     yield* pages;
   } catch (error) {
-    throw fromStorage(error);
+    // The table was deleted while its items were being read.
+    throw error instanceof ContainerNotFoundError
+      ? new TableNotExistsError(quoted(name))
+      : fromStorage(error);
   }
 }

@@ -12,6 +12,9 @@ import { mapTypeParts, type AttributeValue, type Item, type ScalarType } from '.
 const DOCUMENT_BYTES = 3;
 const ELEMENT_BYTES = 1;
 
+/** The largest item that any configuration allows, in bytes, as DynamoDB's. */
+export const MAX_ITEM_SIZE_BYTES = 400 * 1024;
+
 /** The size that is held against the limit on items (400 KiB by default). */
 export function itemSizeBytes(item: Item): number {
   let size = 0;

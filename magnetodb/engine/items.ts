@@ -11,12 +11,7 @@ import { ConditionalCheckFailedError, ServiceUnavailableError, ValidationError }
 import { itemSizeBytes } from './item-size.js';
 import { quoted } from './names.js';
 import type { EngineOptions } from './options.js';
-import type {
-  DeleteItemRequest,
-  GetItemRequest,
-  PutItemRequest,
-  UpdateItemRequest,
-} from './requests.js';
+import type { DeleteItemRequest, GetItemRequest, PutItemRequest, UpdateItemRequest } from './requests.js';
 import { mutationsFor, rowRef, type ItemChange } from './rows.js';
 import { decodeStored, StoredItem } from './stored-item.js';
 import { checkItem, checkKey, checkSchemaType } from './table-schema.js';

@@ -1,10 +1,12 @@
+import { MAX_ITEM_SIZE_BYTES } from './item-size.js';
+
 /** How the engine behaves, from the configuration. Times in milliseconds. */
 export interface EngineOptions {
   /** How long a process may use a table's description without looking again. 0 to 60,000. */
   readonly tableCacheMs: number;
   /** How many tables' descriptions a process keeps. */
   readonly tableCacheEntries: number;
-  /** The largest item, names plus values as DynamoDB counts, in bytes. At most 409,600. */
+  /** The largest item, names plus values as DynamoDB counts, in bytes. At most MAX_ITEM_SIZE_BYTES. */
   readonly maxItemSizeBytes: number;
   /** The longest time to live that put_item takes, in seconds. */
   readonly maxTimeToLiveSeconds: number;
@@ -25,7 +27,7 @@ export interface EngineOptions {
 export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
   tableCacheMs: 2_000,
   tableCacheEntries: 10_000,
-  maxItemSizeBytes: 409_600,
+  maxItemSizeBytes: MAX_ITEM_SIZE_BYTES,
   maxTimeToLiveSeconds: 10 * 365 * 24 * 60 * 60,
   writeAttempts: 20,
   maxQueuedWritesPerItem: 1_000,

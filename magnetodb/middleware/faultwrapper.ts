@@ -10,6 +10,8 @@
  * |-----------------------------------------|------------------------------------------------------------|
  * | a refusal (below 500)                   | nothing; with `show_trace`, info                           |
  * | storage can't serve, outcome unknown    | warn, with the cause and what to look at                   |
+ * | 503 without a cause: too many writes to | debug: no operator can help, and a client must not be able |
+ * | one item, a queue that is full          | to fill the log                                            |
  * | anything else                           | error, once, with its stack                                |
  * | any, when the client has gone away      | debug: nobody is there to be answered                      |
  *
@@ -45,7 +47,8 @@ export const factory: FilterFactory<Static<typeof Options>> = {
       if (res.destroyed || req.socket.destroyed) {
         if (logger.isEnabled('debug')) logger.debug('request failed after its client had gone', fields);
       } else if (fault.status >= 500) {
-        if (error instanceof ServiceError)
+        if (error instanceof ServiceError && error.cause === undefined) logger.debug('load shed', fields);
+        else if (error instanceof ServiceError)
           logger.warn('storage trouble', { ...fields, advice: advice(error) });
         else if (fault.status === 503) logger.warn('service unavailable', fields);
         else logger.error('request failed', fields);

@@ -302,8 +302,8 @@ class ComposedPipeline implements Pipeline {
     const { requestId } = req.context;
     if (res.headersSent) {
       const isWhole = res.writableEnded;
-      // A client that has gone away is not our trouble.
-      const level = res.destroyed ? 'info' : 'error';
+      // A client that has gone away, or a table that has, is not our trouble.
+      const level = res.destroyed || faultOf(error, requestId).status < 500 ? 'info' : 'error';
       logger[level]('error after the head of the answer', { error, request_id: requestId, cut: !isWhole });
       if (!isWhole) res.destroy();
       return;

@@ -68,6 +68,17 @@ app.set('env', 'production');
 class ServiceRequest extends IncomingMessage {
   readonly context = new RequestContext();
   res: ServiceResponse | undefined = undefined;
+  /** The client waits for `100 Continue` before it sends the body. */
+  awaitsContinue = false;
+
+  /** Called when somebody begins to read the body: a body that is refused unread is not asked for. */
+  override _read(size: number): void {
+    if (this.awaitsContinue) {
+      this.awaitsContinue = false;
+      if (this.res?.headersSent === false) this.res.writeContinue();
+    }
+    super._read(size);
+  }
 }
 
 class ServiceResponse extends ServerResponse<ServiceRequest> {
@@ -148,6 +159,11 @@ export async function startHttpServer(
     listener(req as unknown as Request, res as unknown as Response);
   };
   server.on('request', answer);
+
+  server.on('checkContinue', (req: ServiceRequest, res: ServiceResponse) => {
+    req.awaitsContinue = true;
+    answer(req, res);
+  });
 
   server.on('checkExpectation', (req: ServiceRequest, res: ServiceResponse) => {
     req.res = res;

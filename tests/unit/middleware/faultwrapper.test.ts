@@ -79,6 +79,14 @@ describe('magnetodb:faultwrapper', () => {
     expect(logger.lines[0]?.fields.advice).to.contain('quorum');
   });
 
+  // Else a client that hammers one item would fill the log with advice about a storage that is well.
+  it('answers a queue that is full with 503, without a warning', async () => {
+    const answer = await answerTo(new ServiceUnavailableError('Too many writes to one item'));
+    expect(answer.status).to.equal(503);
+    expect(answer.headers).to.include({ 'retry-after': '1' });
+    expect(logger.lines.filter(({ level }) => level !== 'debug')).to.deep.equal([]);
+  });
+
   it('takes the seconds of Retry-After from its option, or from the error', async () => {
     const ours = await answerTo(new ServiceUnavailableError('x'), { retry_after: '7' });
     expect(ours.headers).to.include({ 'retry-after': '7' });
@@ -89,7 +97,9 @@ describe('magnetodb:faultwrapper', () => {
 
   // A client that repeats a write of unknown outcome may do it twice.
   it('does not ask a client to repeat what may have happened', async () => {
-    const answer = await answerTo(new OutcomeUnknownError('The write may have happened'));
+    const answer = await answerTo(
+      new OutcomeUnknownError('The write may have happened', { cause: new Error('timeout') }),
+    );
     expect(answer.status).to.equal(503);
     expect(answer.body).to.have.nested.property('error.type', 'OutcomeUnknown');
     expect(answer.headers).not.to.have.property('retry-after');

@@ -195,6 +195,18 @@ describe('startHttpServer', () => {
       );
     });
 
+    // `Expect: 100-continue` is there so that a body which will be refused needn't be sent.
+    it('are not asked for a body that is refused unread', async () => {
+      const server = await start((_req, res) => {
+        res.status(413).end();
+      });
+      const socket = await connect(server);
+      socket.write(
+        'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n',
+      );
+      expect(await readToEnd(socket)).to.match(/^HTTP\/1\.1 413 /);
+    });
+
     // Service catalogues and long tokens travel in headers.
     it('may have headers up to the configured size', async () => {
       const server = await start((req, res) => {

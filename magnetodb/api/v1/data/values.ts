@@ -7,6 +7,7 @@
  */
 import { base64, sortedSet } from '../../../engine/compare.js';
 import { ValidationError } from '../../../engine/errors.js';
+import { MAX_ITEM_SIZE_BYTES } from '../../../engine/item-size.js';
 import { checkAttributeName, quoted } from '../../../engine/names.js';
 import { parseDecimal, type DecimalText } from '../../../engine/numbers.js';
 import {
@@ -112,7 +113,20 @@ function binaryOf(content: Json): Buffer | undefined {
 /** A set's members. The empty set is refused: an attribute without members is no attribute. */
 function members<T>(type: V1Type, content: Json, parse: (member: Json) => T | undefined): T[] {
   if (!isJsonList(content) || content.length === 0) throw wrongContent(type, content);
+  if (content.length > MAX_MEMBERS) throw tooManyMembers(type);
   return content.map((member) => parse(member) ?? refuse(type, content));
+}
+
+/**
+ * More members than this can't fit an item: each takes a byte at least. It is looked at first, since reading a million
+ * members would keep all other requests waiting.
+ */
+const MAX_MEMBERS = MAX_ITEM_SIZE_BYTES;
+
+function tooManyMembers(type: V1Type): ValidationError {
+  return new ValidationError(
+    `A value of type '${type}' has too many members for an item of at most ${MAX_ITEM_SIZE_BYTES} bytes`,
+  );
 }
 
 /** A map's entries. Keys that are equal once decoded, such as `1` and `01`, are one key, and its last value counts. */
@@ -120,11 +134,12 @@ function entries(type: MapType, content: Json): Map<string, string> {
   if (!isJsonObject(content)) throw wrongContent(type, content);
   const parts = mapTypeParts(type);
   const map = new Map<string, string>();
-  for (const [key, value] of Object.entries(content)) {
+  for (const key in content) {
     map.set(
       scalarTextOf(parts.key, key) ?? refuse(type, content),
-      scalarTextOf(parts.value, value) ?? refuse(type, content),
+      scalarTextOf(parts.value, content[key] ?? null) ?? refuse(type, content),
     );
+    if (map.size > MAX_MEMBERS) throw tooManyMembers(type);
   }
   return map;
 }
