@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { shippedConfigFolder } from '../../magnetodb/config/index.js';
+import { createEngine } from '../../magnetodb/engine/engine.js';
+import { silentLogger, type LogFields, type Logger } from '../../magnetodb/logging/logger.js';
+import { loadPipeline } from '../../magnetodb/pipeline/loader.js';
+import { startHttpServer } from '../../magnetodb/server/http-server.js';
+import type { StorageDriver } from '../../magnetodb/storage/driver.js';
+import { failingDriver } from '../conformance/failing-driver.js';
+import { Client, tableBody, type Answer } from '../support/client.js';
+import { expectFault } from '../support/faults.js';
+import { overriding } from '../support/overriding.js';
+import { openTemporaryDriver } from '../support/temporary-driver.js';
+
+const KEY = { id: { S: 'a' } };
+const QUERY = { key_conditions: { id: { comparison_operator: 'EQ', attribute_value_list: [{ S: 'a' }] } } };
+const SHAPE = { attributes: { id: 'S' } };
+
+/** Every operation, by its name; bulk_load, which answers 200 in any case, has a test of its own. */
+const READS: Record<string, (client: Client) => Promise<Answer>> = {
+  list_tables: (client) => client.get('/tables'),
+  describe_table: (client) => client.get('/tables/table'),
+  get_item: (client) => client.post('/tables/table/get_item', { key: KEY }),
+  query: (client) => client.post('/tables/table/query', QUERY),
+  scan: (client) => client.post('/tables/table/scan', {}),
+  batch_get_item: (client) => client.post('/batch_get_item', { request_items: { table: { keys: [KEY] } } }),
+};
+const ITEM_WRITES: Record<string, (client: Client) => Promise<Answer>> = {
+  put_item: (client) => client.post('/tables/table/put_item', { item: KEY }),
+  update_item: (client) =>
+    client.post('/tables/table/update_item', {
+      key: KEY,
+      attribute_updates: { n: { action: 'ADD', value: { N: '1' } } },
+    }),
+  delete_item: (client) => client.post('/tables/table/delete_item', { key: KEY }),
+  batch_write_item: (client) =>
+    client.post('/batch_write_item', { request_items: { table: [{ put_request: { item: KEY } }] } }),
+};
+const TABLE_WRITES: Record<string, (client: Client) => Promise<Answer>> = {
+  create_table: (client) => client.post('/tables', tableBody('another', SHAPE)),
+  delete_table: (client) => client.send('DELETE', '/tables/table'),
+};
+
+// A broken dependency gets 503 and a log line that tells the operator what to do; the client learns no more than that.
+describe('a storage that fails', () => {
+  const warnings: { event: string; fields: LogFields }[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    warn: (event, fields = {}) => {
+      warnings.push({ event, fields });
+    },
+  };
+  const closing: (() => Promise<void>)[] = [];
+
+  afterEach(async () => {
+    warnings.length = 0;
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+
+  async function serve(driver: StorageDriver): Promise<Client> {
+    const engine = await createEngine({ driver, logger, options: { jobPollMs: 10 } });
+    closing.push(() => engine.close());
+    const bind = { host: '127.0.0.1', port: 0 };
+    const pipeline = await loadPipeline(join(shippedConfigFolder, 'api-paste.ini'), { logger, engine, bind });
+    closing.push(() => pipeline.close());
+    const server = await startHttpServer(
+      {
+        ...bind,
+        maxHeaderSizeBytes: 65_536,
+        keepAliveTimeoutMs: 1000,
+        headersTimeoutMs: 5000,
+        shutdownTimeoutMs: 200,
+      },
+      (req, res) => {
+        pipeline.handle(req, res);
+      },
+      logger,
+    );
+    closing.push(() => server.close());
+    return new Client(server.url, 'project');
+  }
+
+  /** A table on a sound store, then the same store through `broken`. */
+  async function serveBroken(broken: (sound: StorageDriver) => StorageDriver): Promise<Client> {
+    const { driver, close } = await openTemporaryDriver();
+    closing.push(close);
+    await (await serve(driver)).createTable('table', SHAPE);
+    warnings.length = 0;
+    return await serve(broken(driver));
+  }
+
+  function expectUnavailable(answer: Answer): void {
+    expectFault(answer, 503, 'ServiceUnavailable');
+    expect(answer.headers.get('retry-after')).to.match(/^\d+$/);
+    const trouble = warnings.filter(({ event }) => event === 'storage trouble');
+    expect(trouble.length).to.equal(1);
+    expect(trouble[0]?.fields.advice).to.be.a('string');
+  }
+
+  for (const [operation, call] of Object.entries({ ...READS, ...ITEM_WRITES, ...TABLE_WRITES })) {
+    it(`is told as 503 by ${operation}`, async () => {
+      expectUnavailable(await call(await serve(failingDriver())));
+    });
+  }
+
+  // The catalogue answers, a table's own rows don't: as when some replicas are down.
+  for (const [operation, call] of Object.entries({ ...READS, ...ITEM_WRITES })) {
+    if (operation === 'list_tables' || operation === 'describe_table') continue;
+    it(`is told as 503 by ${operation} where the table is known`, async () => {
+      const down = failingDriver();
+      const client = await serveBroken((sound) =>
+        overriding(sound, {
+          get: (container, ...rest) => (container.project === '' ? sound : down).get(container, ...rest),
+          getMany: (...call) => down.getMany(...call),
+          range: (container, ...rest) => (container.project === '' ? sound : down).range(container, ...rest),
+          scan: (...call) => down.scan(...call),
+          write: (container, ...rest) => (container.project === '' ? sound : down).write(container, ...rest),
+        }),
+      );
+      expectUnavailable(await call(client));
+    });
+  }
+
+  // Whoever repeats a write of unknown outcome may do it twice: no Retry-After, and a type of its own.
+  for (const [operation, call] of Object.entries(ITEM_WRITES)) {
+    it(`that leaves a write unknown is told as such by ${operation}`, async () => {
+      const lost = failingDriver('writes-unknown');
+      const client = await serveBroken((sound) =>
+        overriding(sound, {
+          write: (container, ...rest) => (container.project === '' ? sound : lost).write(container, ...rest),
+        }),
+      );
+      const answer = await call(client);
+      expectFault(answer, 503, 'OutcomeUnknown');
+      expect(answer.headers.get('retry-after')).to.equal(null);
+    });
+  }
+
+  it('is counted by bulk_load, which answers 200', async () => {
+    const client = await serve(failingDriver());
+    const answer = await client.post('/tables/table/bulk_load', '{"id":{"S":"a"}}\n{"id":{"S":"b"}}\n');
+    expect(answer.status).to.equal(200);
+    expect(answer.body).to.include({ read: 2, processed: 0, failed: 1, unprocessed: 1 });
+  });
+});
