@@ -6,6 +6,8 @@
  * Sets:   Content-Security-Policy, X-Content-Type-Options, X-Frame-Options, Referrer-Policy,
  *         Cross-Origin-Resource-Policy, and with the option Strict-Transport-Security.
  */
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { Type, type Static } from '@sinclair/typebox';
 import helmet from 'helmet';
 import type { FilterFactory } from '../pipeline/types.js';
@@ -30,6 +32,16 @@ const Options = Type.Object({
   ),
 });
 
+/**
+ * The headers that the package sets. They depend on its options alone, so it is asked once: for each request it would
+ * go through a middleware and a closure a header.
+ */
+function headersOf(handle: ReturnType<typeof helmet>): readonly (readonly [string, string])[] {
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  handle(response.req, response, () => undefined);
+  return Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)] as const);
+}
+
 /** `use = magnetodb:helmet` */
 export const factory: FilterFactory<Static<typeof Options>> = {
   kind: 'filter',
@@ -52,8 +64,10 @@ export const factory: FilterFactory<Static<typeof Options>> = {
       xPoweredBy: false,
       xXssProtection: false,
     });
-    return (req, res, next) => {
-      handle(req, res, next);
+    const headers = headersOf(handle);
+    return (_req, res, next) => {
+      for (const [name, value] of headers) res.setHeader(name, value);
+      next();
     };
   },
 };

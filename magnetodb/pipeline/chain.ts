@@ -54,17 +54,25 @@ class Passage {
       else if (index + 1 < this.#steps.length) this.enter(index + 1);
       else this.leave(index - 1, createError(404));
     };
-    // Also for a step that has called `next` before it failed: the error is still its own, and goes outward from it.
-    const fail = (error: unknown): void => {
-      isPassedOn = true;
-      this.leave(index - 1, error ?? new Error('a filter or app failed without an error'));
-    };
+    let result: unknown;
     try {
-      const result: unknown = handle(this.#req, this.#res, next as NextFunction);
-      if (isThenable(result)) result.then(undefined, fail);
+      result = handle(this.#req, this.#res, next as NextFunction);
     } catch (error) {
-      fail(error);
+      isPassedOn = true;
+      this.#fail(index, error);
+      return;
     }
+    if (isThenable(result)) {
+      result.then(undefined, (error: unknown) => {
+        isPassedOn = true;
+        this.#fail(index, error);
+      });
+    }
+  }
+
+  /** Also for a step that has called `next` before it failed: the error is still its own, and goes outward from it. */
+  #fail(index: number, error: unknown): void {
+    this.leave(index - 1, error ?? new Error('a filter or app failed without an error'));
   }
 
   /** Goes out, beginning with the step at `index`. */

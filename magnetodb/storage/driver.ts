@@ -156,12 +156,15 @@ export interface StorageDriver {
   /**
    * Makes an empty container. Creating one that exists does nothing, so a repeat after a crash is safe.
    * Once it resolves, every process can use the container.
+   * @throws {ContainerNotFoundError} it is being dropped.
+   * @throws {OutcomeUnknownError} made or not: a repeat finds out.
    */
   createContainer(container: Container): Promise<void>;
 
   /**
    * Drops a container with all its rows. Dropping one that does not exist does nothing; one that an earlier call
    * left half dropped is dropped to the end. From the first step on, other calls get ContainerNotFoundError.
+   * @throws {OutcomeUnknownError} dropped, in part or not at all: a repeat goes on.
    */
   dropContainer(container: Container): Promise<void>;
 

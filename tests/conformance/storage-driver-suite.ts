@@ -500,8 +500,11 @@ export function storageDriverSuite(name: string, open: () => Promise<StorageDriv
           }
         };
         const readers = [reader(), reader(), reader()];
-        for (let round = 1; round <= writes; round += 1) await write(mutationsOf(round));
-        isDone = true;
+        try {
+          for (let round = 1; round <= writes; round += 1) await write(mutationsOf(round));
+        } finally {
+          isDone = true; // a failure must not leave the readers running for ever
+        }
         await Promise.all(readers);
       });
 
@@ -820,12 +823,17 @@ export function storageDriverSuite(name: string, open: () => Promise<StorageDriv
               });
             }
           })();
-          for (let round = 0; round < 5; round += 1) {
-            const found = places(await wholeScan(own, { limit: 2 })).filter((place) => place.startsWith('p'));
-            expect(found.length).to.equal(expected.size);
-            expect(new Set(found)).to.deep.equal(expected);
+          try {
+            for (let round = 0; round < 5; round += 1) {
+              const found = places(await wholeScan(own, { limit: 2 })).filter((place) =>
+                place.startsWith('p'),
+              );
+              expect(found.length).to.equal(expected.size);
+              expect(new Set(found)).to.deep.equal(expected);
+            }
+          } finally {
+            scanning.isDone = true;
           }
-          scanning.isDone = true;
           await writer;
         });
       });

@@ -42,6 +42,7 @@ import {
   checkFormat,
   containerState,
   openDatabase,
+  peek,
   setContainerState,
   type Database,
   type Snapshot,
@@ -152,7 +153,7 @@ class LmdbDriver implements StorageDriver {
       const keys = [...this.db.getKeys({ start: from, end: to, limit: DROP_ROWS })];
       let bytes = 0;
       for (const key of keys) {
-        const stored = this.db.getBinaryFast(key);
+        const stored = peek(this.db, key);
         if (stored === undefined) continue;
         bytes += stored.length;
         this.removeRow(key, expiryOf(stored));
@@ -357,14 +358,14 @@ class LmdbDriver implements StorageDriver {
 
   /** When a row of this partition expires, 0 for never; undefined where there is no row. */
   private oldExpiry(key: Buffer, partition: Uint8Array): number | undefined {
-    const stored = this.db.getBinaryFast(key);
+    const stored = peek(this.db, key);
     if (stored === undefined) return undefined;
     if (!isOf(stored, partition)) throw new StorageUnavailableError('two partitions have the same hash');
     return expiryOf(stored);
   }
 
   private holds(guard: Guard, key: Buffer, partition: Uint8Array, nowMs: number): boolean {
-    const stored = this.db.getBinaryFast(key);
+    const stored = peek(this.db, key);
     const isThere = stored !== undefined && isOf(stored, partition) && !isExpired(stored, nowMs);
     switch (guard.kind) {
       case 'any':

@@ -5,8 +5,17 @@
  *     format      00                     → "magnetodb-lmdb 1"
  *     container   01 | container (16)    → one byte: 1 live, 2 being dropped
  */
-import { accessSync, closeSync, constants, mkdirSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { StorageConfigurationError } from '../errors.js';
 import type { GroupWriter } from './group-writer.js';
@@ -39,7 +48,7 @@ const MAGIC = 0xbeefc0de;
  */
 export function openDatabase(dataDir: string): Database {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(resolve(dataDir));
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     checkDataFile(join(dataDir, 'data.mdb'));
     const options = {
@@ -48,6 +57,9 @@ export function openDatabase(dataDir: string): Database {
       encoding: 'binary' as const,
       keyEncoding: 'binary' as const,
       pageSize: PAGE_BYTES,
+      // The group writer makes the batches. lmdb's own would also make a promise that nobody can get at, and whose
+      // rejection, when a commit fails, would end the process.
+      eventTurnBatching: false,
       maxReaders: MAX_READERS,
       permissionsMode: 0o600, // lmdb reads it, though its types do not have it
     };
@@ -61,6 +73,24 @@ export function openDatabase(dataDir: string): Database {
     throw new StorageConfigurationError(`the data directory ${dataDir} can not be used: ${reason}`, {
       cause: error,
     });
+  }
+}
+
+/**
+ * Makes a folder and those above it. Not Node's recursive mkdir: below /proc, where nothing can be made, that one
+ * never returns.
+ */
+function makeFolder(path: string): void {
+  if (existsSync(path)) {
+    if (statSync(path).isDirectory()) return;
+    throw new Error(`${path} is not a directory`);
+  }
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const wasFaster = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    if (!wasFaster) throw error;
   }
 }
 
@@ -107,6 +137,16 @@ export async function checkFormat(db: Database, writer: GroupWriter, dataDir: st
 
 function readFormat(db: Database): string | undefined {
   return db.get(FORMAT_KEY)?.toString();
+}
+
+/**
+ * A stored value to look at before the next call of lmdb, which may overwrite it. Costs less than a copy. A value of
+ * many megabytes comes as a plain array over LMDB's own memory.
+ */
+export function peek(db: Database, key: Buffer): Buffer | undefined {
+  const bytes: Uint8Array | undefined = db.getBinaryFast(key);
+  if (bytes === undefined || bytes instanceof Buffer) return bytes;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 export type ContainerState = 'absent' | 'live' | 'dropping';

@@ -5,7 +5,7 @@
 import type { Logger } from '../../logging/logger.js';
 import type { GroupWriter } from './group-writer.js';
 import { dueSpan, expiryOf, parseExpiryKey } from './rows.js';
-import type { Database } from './schema.js';
+import { peek, type Database } from './schema.js';
 
 /** Rows in one write transaction: a bounded piece of the event loop and of the write lock. */
 const BATCH_ROWS = 128;
@@ -73,7 +73,7 @@ export class Sweeper {
     for (const key of [...this.db.getKeys({ start: from, end: to, limit: BATCH_ROWS })]) {
       if (bytes > BATCH_BYTES) break;
       const { expiresAtMs, rowKey } = parseExpiryKey(key);
-      const stored = this.db.getBinaryFast(rowKey);
+      const stored = peek(this.db, rowKey);
       // A row that was written again may expire at another time, or never: then the entry alone goes.
       if (stored !== undefined && expiryOf(stored) === expiresAtMs) {
         bytes += stored.length;

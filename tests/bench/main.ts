@@ -1,0 +1,238 @@
+/**
+ * `npm run bench`: how many requests a second the built service answers, beside what Express alone, dynalite and lmdb
+ * alone do on the same machine in the same minutes. doc/performance.rst explains the figures.
+ */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import path from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { loadGenerator } from './load.js';
+import { BenchError } from './processes.js';
+import { aimsOf, rowsOf, tableOf, TARGETS, type Sample } from './report.js';
+import {
+  lmdbItself,
+  PROGRAM,
+  startDynalite,
+  startExpress,
+  startService,
+  type ServiceTarget,
+  type Surroundings,
+  type Target,
+} from './targets.js';
+import {
+  ITEM_BYTES,
+  OPERATION_NAMES,
+  operations,
+  READINGS,
+  STATIONS,
+  type OperationName,
+} from './workload.js';
+
+interface Flags {
+  readonly duration: number;
+  readonly rounds: number;
+  readonly connections: number;
+  readonly only?: readonly OperationName[];
+  readonly accessLog: 'on' | 'off' | 'both';
+  readonly alone?: true;
+  readonly against?: string;
+  readonly json?: true;
+}
+
+const MAX_START_MS = 1_000;
+const MAX_IDLE_BYTES = 120 * 1024 * 1024;
+
+const flags = new Command('npm run bench --')
+  .description(
+    'Measures the built service beside Express alone, dynalite and lmdb alone: requests a second and latencies,\n' +
+      `with items of ${ITEM_BYTES} bytes. Use an idle machine.`,
+  )
+  .option('--duration <seconds>', 'how long each measurement takes', wholeNumber(1, 3600), 5)
+  .option('--rounds <number>', 'how often each is repeated; medians are shown', wholeNumber(1, 1000), 3)
+  .option(
+    '--connections <number>',
+    'connections, each with one request under way',
+    wholeNumber(1, 10_000),
+    64,
+  )
+  .option('--only <operations>', `some of ${OPERATION_NAMES.join(',')}`, operationNames)
+  .addOption(
+    new Option('--access-log <which>', 'with the access log as shipped, without it, or both')
+      .choices(['on', 'off', 'both'])
+      .default('both'),
+  )
+  .option('--alone', 'measure the service only')
+  .option('--against <program>', 'another build of the service (its cmd/api-server.js) to compare with')
+  .option('--json', 'print all samples and medians as JSON instead of a table')
+  .allowExcessArguments(false)
+  .parse()
+  .opts<Flags>();
+
+const folder = await mkdtemp(path.join(tmpdir(), 'magnetodb-bench-'));
+/** What is running, to be stopped in the end. */
+const started: Target[] = [];
+const cleaning = { hasBegun: false };
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    void cleanUp().finally(() => process.exit(1));
+  });
+}
+try {
+  await bench();
+} catch (error) {
+  // What is stopped by a signal fails in all sorts of ways.
+  if (!cleaning.hasBegun) {
+    if (!(error instanceof BenchError)) throw error;
+    console.error(`bench: ${error.message}`);
+    process.exitCode = 1;
+  }
+} finally {
+  await cleanUp();
+}
+
+async function cleanUp(): Promise<void> {
+  if (cleaning.hasBegun) return;
+  cleaning.hasBegun = true;
+  await Promise.allSettled(started.map((target) => target.stop()));
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function bench(): Promise<void> {
+  if (!existsSync(PROGRAM)) throw new BenchError(`${PROGRAM} is missing: run \`npm run build\` first`);
+  const chosen = operations().filter(({ name }) => flags.only?.includes(name) ?? true);
+  const load = loadGenerator(folder);
+  if (load.name !== 'wrk') {
+    tell(
+      'wrk is not installed (Debian: tools/install-servers as root, or apt-get install wrk). autocannon takes its',
+    );
+    tell(
+      'place, and is slower than what it measures: take the figures for autocannon’s own, and no ratio for true.',
+    );
+  }
+  const around: Surroundings = { folder, load, connections: flags.connections };
+
+  const services = await startServices(around);
+  const [service] = services;
+  if (service === undefined) throw new Error('there is no service to measure');
+  if (flags.alone !== true) {
+    started.push(await startExpress(TARGETS.express, service, operations(), around));
+    started.push(await startDynalite(TARGETS.dynalite, around));
+    started.push(lmdbItself(TARGETS.lmdb, around));
+  }
+
+  const samples: Sample[] = [];
+  for (let round = 0; round < flags.rounds; round += 1) {
+    for (const operation of chosen) {
+      for (const target of started.filter((candidate) => candidate.has(operation))) {
+        const measurement = await target.measure(operation, flags.duration);
+        samples.push({ operation: operation.name, target: target.name, round, ...measurement });
+        const perSecond = Math.round(measurement.requestsPerSecond);
+        tell(`round ${round + 1} of ${flags.rounds}: ${operation.name}, ${target.name}: ${perSecond}/s`);
+      }
+    }
+  }
+  report(samples, services);
+}
+
+async function startServices(around: Surroundings): Promise<ServiceTarget[]> {
+  const services: ServiceTarget[] = [];
+  const start = async (name: string, program: string, accessLog: boolean): Promise<void> => {
+    const service = await startService({ name, program, accessLog }, around);
+    services.push(service);
+    started.push(service);
+  };
+  const kinds = [
+    ...(flags.accessLog === 'on' ? [] : [{ name: TARGETS.quiet, accessLog: false }]),
+    ...(flags.accessLog === 'off' ? [] : [{ name: TARGETS.logging, accessLog: true }]),
+  ];
+  for (const { name, accessLog } of kinds) {
+    await start(name, PROGRAM, accessLog);
+    if (flags.against !== undefined) await start(`${name} (other)`, path.resolve(flags.against), accessLog);
+  }
+  return services;
+}
+
+function report(samples: readonly Sample[], services: readonly ServiceTarget[]): void {
+  const rows = rowsOf(samples);
+  const machine = {
+    processors: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
+    memoryBytes: totalmem(),
+    node: process.version,
+    load: `${flags.connections} connections, ${flags.rounds} rounds of ${flags.duration} s, medians`,
+  };
+  const processes = services.map(({ name, process: { startMs }, idleBytes }) => ({
+    name,
+    startMs,
+    idleBytes,
+  }));
+  const aims = [...aimsOf(rows), ...processes.flatMap(processAims)];
+  if (flags.json === true) {
+    console.log(JSON.stringify({ machine, processes, rows, aims, samples }, undefined, 2));
+    return;
+  }
+  console.log(`${machine.processors}, Node ${machine.node}, ${machine.load}`);
+  console.log(
+    `${(STATIONS * READINGS).toLocaleString('en-US')} items of ${ITEM_BYTES} bytes; closed loop: the latencies hide stalls; CPU: of the server, a request`,
+  );
+  const labels = Object.fromEntries(operations().map(({ name, label }) => [name, label]));
+  console.log(
+    tableOf(
+      rows,
+      labels,
+      services.map(({ name }) => name),
+    ),
+  );
+  for (const { text, found, isReached } of aims) {
+    console.log(`${isReached ? 'reached' : 'missed '}  ${text}: ${found}`);
+  }
+}
+
+function processAims({
+  name,
+  startMs,
+  idleBytes,
+}: {
+  name: string;
+  startMs: number;
+  idleBytes: number | undefined;
+}) {
+  const start = {
+    text: `${name}: start to first answer below ${MAX_START_MS} ms`,
+    found: `${Math.round(startMs)} ms`,
+    isReached: startMs < MAX_START_MS,
+  };
+  if (idleBytes === undefined) return [start];
+  const megabytes = (bytes: number): number => Math.round(bytes / 1024 / 1024);
+  const memory = {
+    text: `${name}: idle memory (RSS) below ${megabytes(MAX_IDLE_BYTES)} MiB`,
+    found: `${megabytes(idleBytes)} MiB`,
+    isReached: idleBytes < MAX_IDLE_BYTES,
+  };
+  return [start, memory];
+}
+
+/** Progress, kept apart from the result. */
+function tell(line: string): void {
+  console.error(line);
+}
+
+function wholeNumber(min: number, max: number): (raw: string) => number {
+  return (raw) => {
+    const value = Number(raw);
+    if (!/^\d+$/.test(raw) || value < min || value > max) {
+      throw new InvalidArgumentError(`A whole number from ${min} to ${max} is wanted.`);
+    }
+    return value;
+  };
+}
+
+function operationNames(raw: string): OperationName[] {
+  return raw.split(',').map((name) => {
+    const found = OPERATION_NAMES.find((known) => known === name.trim());
+    if (found === undefined)
+      throw new InvalidArgumentError(`'${name}' is none of ${OPERATION_NAMES.join(', ')}.`);
+    return found;
+  });
+}
