@@ -11,6 +11,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   containerId,
   type Container,
+  type Guard,
   type RowRef,
   type StorageDriver,
   type Version,
@@ -154,16 +155,32 @@ export class Catalogue {
     return names;
   }
 
-  /** Writes a new job. A job of that kind for that table must not exist. */
-  async addJob(job: Job): Promise<void> {
+  /**
+   * Writes a new job. One of that kind for that table which is still there, left over or being done, is replaced: who
+   * has it loses its lease, and who wants to remove it finds that it has changed.
+   */
+  async putJob(job: Job): Promise<JobRecord> {
+    return await this.writeJob(job, { kind: 'any' });
+  }
+
+  /** Writes a new job, unless there is one of that kind for that table. */
+  async ensureJob(job: Job): Promise<void> {
+    await this.writeJob(job, { kind: 'absent', key: jobKey(job) });
+  }
+
+  /** @returns the job's record; undefined where the guard did not hold: nothing was written. */
+  private async writeJob(job: Job, guard: { readonly kind: 'any' }): Promise<JobRecord>;
+  private async writeJob(job: Job, guard: Guard): Promise<JobRecord | undefined>;
+  private async writeJob(job: Job, guard: Guard): Promise<JobRecord | undefined> {
     await this.prepare();
-    const key = jobKey(job);
-    await this.driver.write(JOBS, {
+    const version = newVersion();
+    const answer = await this.driver.write(JOBS, {
       partition: JOBS_PARTITION,
-      mutations: [{ kind: 'put', key, value: Buffer.from(JSON.stringify(job)) }],
-      guard: { kind: 'absent', key },
-      version: newVersion(),
+      mutations: [{ kind: 'put', key: jobKey(job), value: Buffer.from(JSON.stringify(job)) }],
+      guard,
+      version,
     });
+    return answer === 'applied' ? { job, version } : undefined;
   }
 
   /** All jobs, done by somebody or not. */
@@ -191,23 +208,16 @@ export class Catalogue {
   /** @returns the changed record; undefined where another has changed it meanwhile: nothing was written. */
   async updateJob(record: JobRecord, change: Partial<Job>): Promise<JobRecord | undefined> {
     const job = { ...record.job, ...change };
-    const key = jobKey(job);
-    const version = newVersion();
-    const answer = await this.driver.write(JOBS, {
-      partition: JOBS_PARTITION,
-      mutations: [{ kind: 'put', key, value: Buffer.from(JSON.stringify(job)) }],
-      guard: { kind: 'version', key, version: record.version },
-      version,
-    });
-    return answer === 'applied' ? { job, version } : undefined;
+    return await this.writeJob(job, { kind: 'version', key: jobKey(job), version: record.version });
   }
 
-  /** Removes a job, whoever owns it. */
-  async removeJob(job: Job): Promise<void> {
+  /** Removes a job, unless another has changed it meanwhile: then it is another's, or a new one. */
+  async removeJob(record: JobRecord): Promise<void> {
+    const key = jobKey(record.job);
     await this.driver.write(JOBS, {
       partition: JOBS_PARTITION,
-      mutations: [{ kind: 'delete', key: jobKey(job) }],
-      guard: { kind: 'any' },
+      mutations: [{ kind: 'delete', key }],
+      guard: { kind: 'version', key, version: record.version },
       version: newVersion(),
     });
   }

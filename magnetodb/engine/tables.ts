@@ -7,7 +7,7 @@
 import { v1 as uuidV1 } from 'uuid';
 import type { Container } from '../storage/driver.js';
 import { ContainerNotFoundError } from '../storage/errors.js';
-import { containerOf, type Catalogue, type TableRecord } from './catalogue.js';
+import { containerOf, type Catalogue, type Job, type TableRecord } from './catalogue.js';
 import {
   ResourceInUseError,
   ServiceUnavailableError,
@@ -70,11 +70,13 @@ export class Tables {
       createdAtMs: nowMs,
     };
     const job = newJob('create', { project, tableName: definition.name, tableId: description.id }, nowMs);
-    await this.catalogue.addJob(job);
+    const written = await this.catalogue.putJob(job);
     if (!(await this.catalogue.addTable(project, description))) {
-      await this.catalogue.removeJob(job);
+      await this.catalogue.removeJob(written);
       throw new TableAlreadyExistsError(definition.name);
     }
+    // A process whose clock is far ahead may have taken the job for an orphan in between.
+    await this.catalogue.ensureJob(job);
     this.executor?.kick();
     return description;
   }
@@ -107,6 +109,9 @@ export class Tables {
       const record = await this.find(project, name);
       switch (record.description.status) {
         case 'DELETING':
+          // Usually there; if not, the table would never go.
+          await translated(this.catalogue.ensureJob(this.deleteJob(record)));
+          this.executor?.kick();
           return record.description;
         case 'CREATING':
           throw new ResourceInUseError(`Table '${name}' can't be deleted while its status is CREATING`);
@@ -123,22 +128,24 @@ export class Tables {
 
   /** @returns false where another has changed the table meanwhile. */
   private async markDeleting(record: TableRecord): Promise<boolean> {
-    const { project, description } = record;
+    const job = this.deleteJob(record);
+    await this.catalogue.putJob(job);
+    const marked = await this.catalogue.setStatus(record, 'DELETING');
+    this.forget(record.project, record.description.name);
+    if (marked) {
+      await this.catalogue.ensureJob(job);
+      this.executor?.kick();
+    }
+    return marked;
+  }
+
+  private deleteJob({ project, description }: TableRecord): Job {
     const nowMs = this.now();
     // Until every process has looked the table up again, one may still write to the container of a table that it
     // takes for ACTIVE; such a write must be refused or gone with the container, not hit the next table.
     const notBeforeMs = nowMs + this.options.tableCacheMs;
-    const job = newJob(
-      'delete',
-      { project, tableName: description.name, tableId: description.id },
-      nowMs,
-      notBeforeMs,
-    );
-    await this.catalogue.addJob(job);
-    const marked = await this.catalogue.setStatus(record, 'DELETING');
-    this.forget(project, description.name);
-    if (marked) this.executor?.kick();
-    return marked;
+    const table = { project, tableName: description.name, tableId: description.id };
+    return newJob('delete', table, nowMs, notBeforeMs);
   }
 
   /**
@@ -171,18 +178,35 @@ export class Tables {
   }
 
   /** Looks a table up; concurrent look-ups of one table are one. */
-  async open(project: ProjectId, name: string): Promise<OpenTable> {
+  private async open(project: ProjectId, name: string): Promise<OpenTable> {
     const key = cacheKey(project, name);
-    let lookup = this.#lookups.get(key);
-    if (lookup === undefined) {
-      lookup = this.lookUp(project, name, key).finally(() => this.#lookups.delete(key));
-      this.#lookups.set(key, lookup);
+    const underWay = this.#lookups.get(key);
+    if (underWay !== undefined) {
+      try {
+        return await underWay;
+      } catch {
+        // It began before this request and may have seen an older state of the table: one that begins now tells.
+      }
     }
-    return await lookup;
+    return await (this.#lookups.get(key) ?? this.beginLookup(project, name, key));
   }
 
-  private async lookUp(project: ProjectId, name: string, key: string): Promise<OpenTable> {
+  private beginLookup(project: ProjectId, name: string, key: string): Promise<OpenTable> {
     const askedAtMs = this.now();
+    const lookup = this.lookUp(project, name)
+      .then((table) => {
+        // Unless the table was forgotten meanwhile: what was seen before that must not come back.
+        if (this.#lookups.get(key) === lookup) this.remember(key, table, askedAtMs);
+        return table;
+      })
+      .finally(() => {
+        if (this.#lookups.get(key) === lookup) this.#lookups.delete(key);
+      });
+    this.#lookups.set(key, lookup);
+    return lookup;
+  }
+
+  private async lookUp(project: ProjectId, name: string): Promise<OpenTable> {
     const record = isTableName(name) ? await translated(this.catalogue.findTable(project, name)) : undefined;
     if (record === undefined) throw new TableNotExistsError(quoted(name));
     const { description } = record;
@@ -191,17 +215,21 @@ export class Tables {
         `Can't execute request: Table '${name}' status '${description.status}' isn't ACTIVE`,
       );
     }
-    const table = { description, container: containerOf(project, description.id) };
+    return { description, container: containerOf(project, description.id) };
+  }
+
+  private remember(key: string, table: OpenTable, askedAtMs: number): void {
     if (this.#cache.size >= this.options.tableCacheEntries) {
       const oldest = this.#cache.keys().next();
       if (oldest.done !== true) this.#cache.delete(oldest.value);
     }
     this.#cache.set(key, { table, freshUntilMs: askedAtMs + this.options.tableCacheMs });
-    return table;
   }
 
   private forget(project: ProjectId, name: string): void {
-    this.#cache.delete(cacheKey(project, name));
+    const key = cacheKey(project, name);
+    this.#cache.delete(key);
+    this.#lookups.delete(key);
   }
 }
 

@@ -3,6 +3,8 @@
  * lease by compare-and-set, renews the lease while it works, and records the table's new state. A process that dies
  * mid-way leaves a lease that runs out; another one does the job again, which is safe, since each step is repeatable.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pMap from 'p-map';
 import type { StorageDriver } from '../storage/driver.js';
 import type { Logger } from '../logging/logger.js';
 import { containerOf, type Catalogue, type Job, type JobRecord } from './catalogue.js';
@@ -10,6 +12,10 @@ import type { EngineOptions } from './options.js';
 
 /** A job whose table's record doesn't fit (its process died between the two writes) is dropped after this time. */
 const ORPHAN_GRACE_MS = 60_000;
+/** Jobs that one process does at a time. */
+const JOBS_IN_FLIGHT = 4;
+/** How long `close` waits for jobs under way. */
+const CLOSE_PATIENCE_MS = 1_000;
 
 export class TaskExecutor {
   #timer: NodeJS.Timeout | undefined;
@@ -54,23 +60,38 @@ export class TaskExecutor {
     });
   }
 
-  /** Takes no new jobs; waits for those under way. */
+  /**
+   * Takes no new jobs, and waits a moment for those under way. What takes longer (a large table's rows) is left to its
+   * lease: another process goes on with it, or this one when it is started again.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    await this.#running;
+    const patience = new AbortController();
+    const given = sleep(CLOSE_PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#running, given]);
+    patience.abort();
   }
 
   /** Does what is due. @returns when the next job is due, in milliseconds since 1970; Infinity: none is known. */
   private async work(): Promise<number> {
     let nextDueMs = Infinity;
     try {
+      const due: JobRecord[] = [];
       for (const record of await this.catalogue.listJobs()) {
-        if (this.#closed) break;
         const dueMs = Math.max(record.job.notBeforeMs, record.job.leasedUntilMs);
         if (dueMs > this.now()) nextDueMs = Math.min(nextDueMs, dueMs);
-        else await this.claimAndDo(record);
+        else due.push(record);
       }
+      // Somebody waits for a new table; the rows of an old one may take long to go.
+      due.sort((a, b) => Number(a.job.kind === 'delete') - Number(b.job.kind === 'delete'));
+      await pMap(
+        due,
+        async (record) => {
+          if (!this.#closed) await this.claimAndDo(record);
+        },
+        { concurrency: JOBS_IN_FLIGHT },
+      );
     } catch (error) {
       this.logger.warn('table jobs could not be read; trying again', { error });
     }
@@ -83,7 +104,7 @@ export class TaskExecutor {
     if (table?.description.id !== found.job.tableId || table.description.status !== wanted) {
       // Done already by somebody who died before removing the job, or the request that wrote it has not come, or
       // will never come, to writing the table's record.
-      if (this.now() - found.job.createdAtMs > ORPHAN_GRACE_MS) await this.catalogue.removeJob(found.job);
+      if (this.now() - found.job.createdAtMs > ORPHAN_GRACE_MS) await this.catalogue.removeJob(found);
       return;
     }
     const claimed = await this.catalogue.updateJob(found, {
@@ -103,7 +124,7 @@ export class TaskExecutor {
           ? await this.catalogue.setStatus(table, 'ACTIVE')
           : await this.catalogue.removeTable(table);
       if (!recorded) return;
-      await this.catalogue.removeJob(found.job);
+      await this.removeHeld(lease);
       this.logger.info(found.job.kind === 'create' ? 'table created' : 'table deleted', {
         ...fields,
         took_ms: this.now() - startedMs,
@@ -126,16 +147,22 @@ export class TaskExecutor {
         }
         return;
       }
+      if (!lease.isHeld()) return;
       this.logger.error(`table job '${found.job.kind}' failed for good; delete the table to try again`, {
         ...fields,
         attempts,
         error,
       });
       await this.catalogue.setStatus(table, found.job.kind === 'create' ? 'CREATE_FAILED' : 'DELETE_FAILED');
-      await this.catalogue.removeJob(found.job);
+      await this.removeHeld(lease);
     } finally {
       await lease.release();
     }
+  }
+
+  private async removeHeld(lease: Lease): Promise<void> {
+    const record = await lease.release();
+    if (record !== undefined) await this.catalogue.removeJob(record);
   }
 
   /** Renews a claimed job's lease three times in its life, until released or lost to another process. */

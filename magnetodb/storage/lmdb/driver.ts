@@ -142,7 +142,12 @@ class LmdbDriver implements StorageDriver {
         return true;
       });
       let isGone = !exists;
-      while (!isGone) isGone = await this.writer.submit(0, () => this.dropRows(id));
+      while (!isGone) {
+        if (this.closing !== undefined) {
+          throw new StorageUnavailableError('the LMDB store was closed before all rows were dropped');
+        }
+        isGone = await this.writer.submit(0, () => this.dropRows(id));
+      }
     });
   }
 

@@ -167,6 +167,95 @@ describe('the life cycle of tables', () => {
     await eventually(async () => expect(await statusOf(engine)).to.equal('TableNotExists'));
   });
 
+  // The executor gives up and records DELETE_FAILED; before it takes its job away, a client deletes again.
+  it('loses no second delete to the end of the first one', async () => {
+    let isBroken = true;
+    let isAsked = false;
+    const racing: StorageDriver = overriding(driver, {
+      dropContainer: (container) =>
+        isBroken ? Promise.reject(new StorageUnavailableError('planted')) : driver.dropContainer(container),
+      write: async (container, request) => {
+        const [mutation] = request.mutations;
+        if (
+          isBroken &&
+          mutation?.kind === 'delete' &&
+          Buffer.from(mutation.key.sortKey).includes('/delete')
+        ) {
+          isBroken = false;
+          isAsked = true;
+          await engine.deleteTable(PROJECT, NAME);
+        }
+        return await driver.write(container, request);
+      },
+    });
+    const engine = await open({ jobAttempts: 1 }, racing);
+    await engine.createTable(PROJECT, definition());
+    await eventually(async () => expect(await statusOf(engine)).to.equal('ACTIVE'));
+    await engine.deleteTable(PROJECT, NAME);
+    await eventually(async () => expect(await statusOf(engine)).to.equal('TableNotExists'));
+    expect(isAsked).to.equal(true);
+  });
+
+  // However a job got lost, a table must not stay in DELETING for ever.
+  it('takes a delete of a DELETING table for a wish to go on', async () => {
+    const asking = await open({ taskExecutor: false });
+    await asking.createTable(PROJECT, definition());
+    const catalogue = new Catalogue(driver);
+    const record = await catalogue.findTable(PROJECT, NAME);
+    await catalogue.setStatus(record!, 'DELETING');
+    for (const job of await catalogue.listJobs()) await catalogue.removeJob(job);
+    const working = await open();
+    expect((await working.deleteTable(PROJECT, NAME)).status).to.equal('DELETING');
+    await eventually(async () => expect(await statusOf(working)).to.equal('TableNotExists'));
+  });
+
+  // What a look-up saw before delete_table was answered must not come back into the cache after it.
+  it('accepts no item after its answer to delete_table', async () => {
+    const other = await open();
+    await other.createTable(PROJECT, definition());
+    await eventually(async () => expect(await statusOf(other)).to.equal('ACTIVE'));
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let isFirst = true;
+    const slow = overriding(driver, {
+      get: async (container, ref, consistency) => {
+        const row = await driver.get(container, ref, consistency);
+        if (isFirst && container.project === '') {
+          isFirst = false;
+          await gate;
+        }
+        return row;
+      },
+    });
+    const engine = await open({ tableCacheMs: 60_000, taskExecutor: false }, slow);
+    const early = read(engine);
+    await engine.deleteTable(PROJECT, NAME);
+    release();
+    await early;
+    const code = await put(engine, '1').then(
+      () => 'accepted',
+      (error: unknown) => (error as { code: string }).code,
+    );
+    expect(code).to.equal('Validation');
+  });
+
+  // A drop of many rows must not keep a process from ending; the lease runs out, and another goes on.
+  it('waits only a moment for a job when it closes', async () => {
+    const endless = overriding(driver, {
+      dropContainer: () => new Promise(() => undefined),
+    });
+    const engine = await open({}, endless);
+    await engine.createTable(PROJECT, definition());
+    await eventually(async () => expect(await statusOf(engine)).to.equal('ACTIVE'));
+    await engine.deleteTable(PROJECT, NAME);
+    const catalogue = new Catalogue(driver);
+    await eventually(async () => {
+      const [job] = await catalogue.listJobs();
+      expect(job?.job.leasedUntilMs).to.be.greaterThan(0);
+    });
+    await engine.close();
+  });
+
   // Q34: a cached description must not bring back a table that was dropped and created again elsewhere.
   it('never serves a table created again from a stale cache', async () => {
     const [one, other] = [await open({ tableCacheMs: 300 }), await open({ tableCacheMs: 300 })];
@@ -200,7 +289,7 @@ describe('the life cycle of tables', () => {
   // A process that dies between writing the job and writing the table leaves a job for nothing.
   it('drops a job whose table was never written', async () => {
     const catalogue = new Catalogue(driver);
-    await catalogue.addJob({
+    await catalogue.putJob({
       kind: 'create',
       project: PROJECT,
       tableName: NAME,
