@@ -59,11 +59,15 @@ const LONE_SURROGATE = /[\uD800-\uDFFF]/u;
  * What a JSON text holds. Of a repeated member the last one wins.
  * @param what begins the message of an error, which doesn't echo the text.
  * @throws {ValidationError} for what isn't UTF-8, has a byte order mark, is empty or malformed, or holds an unpaired
- *   surrogate. Nesting has no limit here: nothing below calls itself for a level.
+ *   surrogate; and for a long text that nests more than MAX_DEPTH levels deep. A short one may nest as it likes:
+ *   nothing below calls itself for a level.
  */
 export function parseJson(bytes: Buffer, what = "The request's body"): Json {
   if (!isUtf8(bytes)) throw new ValidationError(`${what} is not valid JSON: it is not UTF-8`);
   const text = bytes.toString('utf8');
+  if (text.length > MAX_UNCHECKED_LENGTH && isTooDeep(text)) {
+    throw new ValidationError(`${what} is nested too deeply: up to ${MAX_DEPTH} levels are allowed`);
+  }
   // Before numbers are marked by what is refused here.
   if (SURROGATE_ESCAPE.test(text) && holdsLoneSurrogate(parseText(text, what))) {
     throw new ValidationError(`${what} holds an unpaired surrogate`);
@@ -84,7 +88,36 @@ function parseText(text: string, what: string): Json {
 }
 
 const MARK = 0xd800;
+/**
+ * The deepest item that any API takes has 32 levels, each of them two of JSON's, and an envelope of a few more. Millions
+ * of levels take V8 seconds to build, only to be refused afterwards.
+ */
+const MAX_DEPTH = 80;
+/** Texts of up to this many characters are parsed at once, however deep: that takes milliseconds. */
+const MAX_UNCHECKED_LENGTH = 64 * 1024;
+
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let at = 0;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+      continue;
+    }
+    if (code === OPEN_LIST || code === OPEN_OBJECT) depth++;
+    else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth--;
+    if (depth > MAX_DEPTH) return true;
+    at++;
+  }
+  return false;
+}
+
 const QUOTE = 0x22;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
 const COLON = 0x3a;

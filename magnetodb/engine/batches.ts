@@ -1,7 +1,7 @@
 /** batch_get_item and batch_write_item: all of a batch is checked before any of it is done (data API, 11). */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import pMap from 'p-map';
-import type { StorageDriver } from '../storage/driver.js';
+import type { Row, StorageDriver } from '../storage/driver.js';
 import { OutcomeUnknownError, ServiceUnavailableError, ValidationError } from './errors.js';
 import { itemToJson } from './item-codec.js';
 import type { Items } from './items.js';
@@ -19,6 +19,7 @@ import { rowRef } from './rows.js';
 import { decodeStored, type StoredItem } from './stored-item.js';
 import { checkKey } from './table-schema.js';
 import type { Tables } from './tables.js';
+import type { Item } from './values.js';
 
 /** What one batch_get answers with at most, in bytes of items; the rest is left unprocessed. */
 const MAX_BATCH_GET_BYTES = 16 * 1024 * 1024;
@@ -52,44 +53,38 @@ export async function batchGet(
   let succeeded = 0;
   for (const [name, request] of requests) {
     const items: StoredItem[] = [];
-    for (let at = 0; at < request.keys.length; at += GET_CHUNK) {
-      const keys = request.keys.slice(at, at + GET_CHUNK);
-      let rest: readonly (typeof keys)[number][] = [];
-      if (bytes >= MAX_BATCH_GET_BYTES) rest = keys;
-      else {
-        try {
-          const rows = await tables.use(project, name, ({ description, container }) =>
-            driver.getMany(
-              container,
-              keys.map((key) => rowRef(description, key)),
-              request.consistentRead ? 'strong' : 'eventual',
-            ),
-          );
-          succeeded += 1;
-          await nextTurn();
-          for (const [position, row] of rows.entries()) {
-            if (bytes >= MAX_BATCH_GET_BYTES) {
-              rest = keys.slice(position);
-              break;
-            }
-            if (row === undefined) continue;
-            const stored = decodeStored(row.value);
-            bytes += stored.json.length;
-            items.push(
-              request.attributesToGet === undefined ? stored : stored.project(request.attributesToGet),
-            );
-          }
-        } catch (error) {
-          if (!(error instanceof ServiceUnavailableError)) throw error;
-          failure = error;
-          rest = keys;
-        }
+    let left: Item[] = [];
+    let next = 0;
+    while (next < request.keys.length && bytes < MAX_BATCH_GET_BYTES) {
+      const keys = request.keys.slice(next, next + GET_CHUNK);
+      let rows: readonly (Row | undefined)[] = [];
+      try {
+        rows = await tables.use(project, name, ({ description, container }) =>
+          driver.getMany(
+            container,
+            keys.map((key) => rowRef(description, key)),
+            request.consistentRead ? 'strong' : 'eventual',
+          ),
+        );
+        succeeded += 1;
+      } catch (error) {
+        if (!(error instanceof ServiceUnavailableError)) throw error;
+        failure = error;
+        left.push(...keys);
+        next += keys.length;
       }
-      if (rest.length > 0) {
-        const before = unprocessed.get(name)?.keys ?? [];
-        unprocessed.set(name, { ...request, keys: [...before, ...rest] });
+      await nextTurn();
+      for (const row of rows) {
+        if (bytes >= MAX_BATCH_GET_BYTES) break;
+        next += 1;
+        if (row === undefined) continue;
+        const stored = decodeStored(row.value);
+        bytes += stored.json.length;
+        items.push(request.attributesToGet === undefined ? stored : stored.project(request.attributesToGet));
       }
     }
+    if (next < request.keys.length) left = left.concat(request.keys.slice(next));
+    if (left.length > 0) unprocessed.set(name, { ...request, keys: left });
     if (items.length > 0) responses.set(name, items);
   }
   if (failure !== undefined && succeeded === 0) throw asError(failure);

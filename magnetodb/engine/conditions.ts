@@ -3,8 +3,17 @@
  * has checked the conditions' form: their operators, and the number and types of their arguments (data API 8.2).
  */
 import { compareScalars, equalValues, memberType, scalarText } from './compare.js';
-import type { Expected, ExpectedCondition, ScanCondition } from './requests.js';
-import { isMap, isScalar, isSet, mapTypeParts, type AttributeValue, type Item } from './values.js';
+import type { Expected, ExpectedCondition, ScanCondition, ScanOperator } from './requests.js';
+import { includesBytes, includesText } from './substring.js';
+import {
+  isMap,
+  isScalar,
+  isSet,
+  mapTypeParts,
+  type AttributeValue,
+  type Item,
+  type ScalarValue,
+} from './values.js';
 
 /** Whether all of `expected` holds. An item that isn't there has no attributes. */
 export function meetsExpected(item: Item | undefined, expected: Expected): boolean {
@@ -25,27 +34,46 @@ function meetsOne(stored: AttributeValue | undefined, condition: ExpectedConditi
   }
 }
 
-/** Whether the item passes all conditions of a filter. */
-export function matchesFilter(item: Item, filter: ReadonlyMap<string, ScanCondition>): boolean {
-  for (const [name, condition] of filter) {
-    if (!matchesCondition(item.get(name), condition)) return false;
-  }
-  return true;
+/**
+ * What tells whether an item passes all conditions of a filter. Made once for many items: what a condition's arguments
+ * cost to look at, they cost here.
+ */
+export function prepareFilter(filter: ReadonlyMap<string, ScanCondition>): (item: Item) => boolean {
+  const checks = [...filter].map(([name, condition]) => ({ name, matches: prepareCondition(condition) }));
+  return (item) => checks.every(({ name, matches }) => matches(item.get(name)));
 }
 
-function matchesCondition(stored: AttributeValue | undefined, condition: ScanCondition): boolean {
-  if (condition.operator === 'NULL') return stored === undefined;
+function prepareCondition(condition: ScanCondition): (stored: AttributeValue | undefined) => boolean {
+  const { operator, values } = condition;
+  return operator === 'IN' ? isAmong(values) : (stored) => matchesCondition(stored, operator, values);
+}
+
+/** IN: a filter may name hundreds of thousands of values, which are scalars. */
+function isAmong(values: readonly AttributeValue[]): (stored: AttributeValue | undefined) => boolean {
+  const wanted = new Set(values.filter(isScalar).map(typedText));
+  return (stored) => stored !== undefined && isScalar(stored) && wanted.has(typedText(stored));
+}
+
+/** Equal for equal values, and for these only. */
+function typedText(value: ScalarValue): string {
+  return value.type + scalarText(value);
+}
+
+function matchesCondition(
+  stored: AttributeValue | undefined,
+  operator: Exclude<ScanOperator, 'IN'>,
+  values: readonly AttributeValue[],
+): boolean {
+  if (operator === 'NULL') return stored === undefined;
   if (stored === undefined) return false;
-  if (condition.operator === 'NOT_NULL') return true;
-  const [first, second] = condition.values;
+  if (operator === 'NOT_NULL') return true;
+  const [first, second] = values;
   if (first === undefined) return false;
-  switch (condition.operator) {
+  switch (operator) {
     case 'EQ':
       return equalValues(stored, first);
     case 'NE':
       return !equalValues(stored, first);
-    case 'IN':
-      return condition.values.some((value) => equalValues(stored, value));
     case 'LT':
       return isOrdered(stored, first, (order) => order < 0);
     case 'LE':
@@ -100,10 +128,10 @@ function beginsWith(stored: AttributeValue, prefix: AttributeValue): boolean {
 function contains(stored: AttributeValue, argument: AttributeValue): boolean | undefined {
   if (!isScalar(argument)) return undefined;
   if (stored.type === 'S') {
-    return argument.type === 'S' ? stored.value.includes(argument.value) : undefined;
+    return argument.type === 'S' ? includesText(stored.value, argument.value) : undefined;
   }
   if (stored.type === 'B') {
-    return argument.type === 'B' ? containsBytes(stored.value, argument.value) : undefined;
+    return argument.type === 'B' ? includesBytes(stored.value, argument.value) : undefined;
   }
   if (isSet(stored)) {
     if (memberType(stored.type) !== argument.type) return undefined;
@@ -123,8 +151,4 @@ function contains(stored: AttributeValue, argument: AttributeValue): boolean | u
   // A list, which v1 can't write but may meet, holds members of any type: as DynamoDB has it.
   if (stored.type === 'L') return stored.value.some((member) => equalValues(member, argument));
   return undefined;
-}
-
-function containsBytes(bytes: Uint8Array, part: Uint8Array): boolean {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).indexOf(part) >= 0;
 }

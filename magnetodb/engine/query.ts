@@ -22,6 +22,9 @@ import type { AttributeValue, Item } from './values.js';
 /** Rows read in one turn of the event loop. */
 export const PAGE_ROWS = 250;
 
+/** Rows read in one turn where each stands for an item that must be fetched, and may be large. */
+const FETCH_ROWS = 16;
+
 /** How an answer's items come out of rows. */
 type Shape =
   | { readonly kind: 'count' }
@@ -176,13 +179,14 @@ export async function* runQuery(driver: StorageDriver, plan: QueryPlan): AsyncGe
     return;
   }
   const { table, index } = plan;
+  const pageRows = plan.shape.kind === 'fetch' ? FETCH_ROWS : PAGE_ROWS;
   let after = plan.after;
   let remaining = plan.limit;
   for (;;) {
     const page: Page = await driver.range(table.container, {
       ...plan.range,
       ...(after === undefined ? {} : { after }),
-      limit: Math.min(PAGE_ROWS, remaining),
+      limit: Math.min(pageRows, remaining),
     });
     const last = page.rows.at(-1);
     if (last !== undefined) after = { indexKey: last.key.indexKey, sortKey: last.key.sortKey };

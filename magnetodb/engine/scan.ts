@@ -1,13 +1,16 @@
 /** scan: all items of a table, or of one segment of it, through a filter (data API, 10.4). */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Page, ScanRequest as RowScanRequest, StorageDriver } from '../storage/driver.js';
-import { matchesFilter } from './conditions.js';
+import { prepareFilter } from './conditions.js';
 import { keyOf, PAGE_ROWS } from './query.js';
 import type { ItemPage, ScanRequest } from './requests.js';
 import { partitionOf, rowRef, sortKeyOf } from './rows.js';
 import { decodeStored, type StoredItem } from './stored-item.js';
 import { checkKey } from './table-schema.js';
 import type { OpenTable } from './tables.js';
+
+/** Conditions checked in one turn of the event loop, more or less: a filter may have hundreds of thousands. */
+const CHECKS_PER_TURN = 100_000;
 
 /** Where a scan begins: strictly after this row. */
 export type ScanStart = RowScanRequest['after'];
@@ -30,6 +33,8 @@ export async function* runScan(
   request: ScanRequest,
   start: ScanStart,
 ): AsyncGenerator<ItemPage> {
+  const matches = prepareFilter(request.filter);
+  let checks = 0;
   let after = start;
   let remaining = request.limit ?? Infinity;
   for (;;) {
@@ -44,7 +49,14 @@ export async function* runScan(
     let last: StoredItem | undefined;
     for (const row of page.rows) {
       last = decodeStored(row.value);
-      if (request.filter.size > 0 && !matchesFilter(last.item, request.filter)) continue;
+      if (request.filter.size > 0) {
+        checks += request.filter.size;
+        if (checks > CHECKS_PER_TURN) {
+          checks = 0;
+          await nextTurn();
+        }
+        if (!matches(last.item)) continue;
+      }
       count += 1;
       if (request.select === 'COUNT') continue;
       items.push(request.attributesToGet === undefined ? last : last.project(request.attributesToGet));

@@ -17,6 +17,9 @@
  *
  * `show_trace` made the original send stacks to clients. A stack tells an attacker more than it tells a user, who can
  * name the request id instead: the option is kept for the paste files that have it, and only puts more into the log.
+ *
+ * A refusal's message quotes what was sent, keys and values among it, and no log holds these: of a refusal, the log has
+ * its type, its code and the places in the code.
  */
 import { Type, type Static } from '@sinclair/typebox';
 import { answerFault, DEFAULT_RETRY_AFTER_SECONDS, faultOf } from '../api/v1/fault.js';
@@ -26,7 +29,7 @@ import type { FilterFactory } from '../pipeline/types.js';
 const Options = Type.Object({
   show_trace: Type.Boolean({
     default: false,
-    description: 'Log refusals too, with their stacks. Clients never get a stack.',
+    description: 'Log refusals too: their types and stacks, without messages. Clients never get a stack.',
   }),
   retry_after: Type.Integer({
     minimum: 0,
@@ -43,23 +46,46 @@ export const factory: FilterFactory<Static<typeof Options>> = {
     handleError: (error: unknown, req, res, _next) => {
       const { requestId, operation } = req.context;
       const fault = faultOf(error, requestId);
-      const fields = { request_id: requestId, operation, status: fault.status, type: fault.type, error };
+      const about = { request_id: requestId, operation, status: fault.status, type: fault.type };
+      const fields = { ...about, error };
+      const isRefusal = fault.status < 500;
       if (res.destroyed || req.socket.destroyed) {
-        if (logger.isEnabled('debug')) logger.debug('request failed after its client had gone', fields);
-      } else if (fault.status >= 500) {
+        if (logger.isEnabled('debug')) {
+          const shown = isRefusal ? { ...about, ...withoutMessage(error) } : fields;
+          logger.debug('request failed after its client had gone', shown);
+        }
+      } else if (!isRefusal) {
         if (error instanceof ServiceError && error.cause === undefined) logger.debug('load shed', fields);
         else if (error instanceof ServiceError)
           logger.warn('storage trouble', { ...fields, advice: advice(error) });
         else if (fault.status === 503) logger.warn('service unavailable', fields);
         else logger.error('request failed', fields);
       } else if (showTrace) {
-        const stack = error instanceof Error ? error.stack : undefined;
-        logger.info('request refused', { ...fields, stack });
+        logger.info('request refused', { ...about, ...withoutMessage(error) });
       }
       answerFault(res, fault, retryAfter);
     },
   }),
 };
+
+interface MessagelessError {
+  readonly code?: string;
+  readonly stack?: string;
+}
+
+/** A refusal's code and the frames of its stack, which begins with the message: that may have any number of lines. */
+function withoutMessage(error: unknown): MessagelessError {
+  if (!(error instanceof Error)) return {};
+  const code = error instanceof ServiceError ? { code: error.code } : {};
+  const { message, stack = '' } = error;
+  const start = stack.indexOf(message);
+  if (start < 0) return code;
+  const frames = stack
+    .slice(start + message.length)
+    .split('\n')
+    .filter((line) => /^ +at /.test(line));
+  return { ...code, stack: frames.join('\n') };
+}
 
 function advice(error: ServiceError): string {
   return error.code === 'OutcomeUnknown'

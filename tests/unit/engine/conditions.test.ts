@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { matchesFilter, meetsExpected } from '../../../magnetodb/engine/conditions.js';
+import { meetsExpected, prepareFilter } from '../../../magnetodb/engine/conditions.js';
 import { equalValues } from '../../../magnetodb/engine/compare.js';
 import type { ExpectedCondition, ScanCondition, ScanOperator } from '../../../magnetodb/engine/requests.js';
-import type { AttributeValue } from '../../../magnetodb/engine/values.js';
+import { isScalar, type AttributeValue } from '../../../magnetodb/engine/values.js';
 import { B, BS, item, map, N, NS, S, scalars, SS, texts, v1Values } from './arbitraries.js';
 
 const equals = (value: AttributeValue): ExpectedCondition => ({ kind: 'equals', value });
@@ -71,15 +71,14 @@ describe('engine/conditions', () => {
     });
   });
 
-  describe('matchesFilter', () => {
+  describe('prepareFilter', () => {
     const matches = (
       stored: AttributeValue | undefined,
       operator: ScanOperator,
       ...values: AttributeValue[]
     ): boolean =>
-      matchesFilter(
+      prepareFilter(new Map([['a', { operator, values }]]))(
         stored === undefined ? new Map() : new Map([['a', stored]]),
-        new Map([['a', { operator, values }]]),
       );
 
     // The table of data API 8.3, row by row: missing, types differ, otherwise.
@@ -162,6 +161,9 @@ describe('engine/conditions', () => {
       ['another type', no, S('1'), 'IN', N('1')],
       ['one of the values', yes, N('2'), 'IN', S('2'), N('2.0')],
       ['none of the values', no, N('3'), 'IN', N('1'), N('2')],
+      ['equal binary among the values', yes, B(1, 2), 'IN', B(2), B(1, 2)],
+      ["a text that is another value's base64", no, S('AQI='), 'IN', B(1, 2)],
+      ['a set', no, SS('x'), 'IN', S('x')],
 
       ['a missing attribute', no, undefined, 'CONTAINS', S('x')],
       ['a text with the part', yes, S('north-7'), 'CONTAINS', S('th-')],
@@ -221,17 +223,16 @@ describe('engine/conditions', () => {
       const some = item({ a: S('x'), b: N('5') });
       const isX: ScanCondition = { operator: 'EQ', values: [S('x')] };
       const isMany: ScanCondition = { operator: 'GT', values: [N('9')] };
-      expect(matchesFilter(some, new Map([['a', isX]]))).to.equal(true);
+      expect(prepareFilter(new Map([['a', isX]]))(some)).to.equal(true);
       expect(
-        matchesFilter(
-          some,
+        prepareFilter(
           new Map([
             ['a', isX],
             ['b', isMany],
           ]),
-        ),
+        )(some),
       ).to.equal(false);
-      expect(matchesFilter(some, new Map())).to.equal(true);
+      expect(prepareFilter(new Map())(some)).to.equal(true);
     });
 
     it('splits values that are there between EQ and NE', () => {
@@ -239,6 +240,16 @@ describe('engine/conditions', () => {
         fc.property(v1Values, v1Values, (stored, value) => {
           expect(matches(stored, 'EQ', value)).to.equal(equalValues(stored, value));
           expect(matches(stored, 'NE', value)).to.equal(!matches(stored, 'EQ', value));
+        }),
+      );
+    });
+
+    it('takes IN for EQ with any of the values', () => {
+      fc.assert(
+        fc.property(v1Values, fc.array(scalars, { minLength: 1, maxLength: 5 }), (stored, values) => {
+          const isEqual = values.some((value) => matches(stored, 'EQ', value));
+          expect(matches(stored, 'IN', ...values)).to.equal(isEqual);
+          if (isScalar(stored)) expect(matches(stored, 'IN', ...values, stored)).to.equal(true);
         }),
       );
     });

@@ -6,6 +6,7 @@ import {
   OutcomeUnknownError,
   ServiceUnavailableError,
   TableNotExistsError,
+  ValidationError,
 } from '../../../magnetodb/engine/errors.js';
 import { factory } from '../../../magnetodb/middleware/faultwrapper.js';
 import { factory as requestId } from '../../../magnetodb/middleware/request-id.js';
@@ -115,6 +116,19 @@ describe('magnetodb:faultwrapper', () => {
     expect(logger.lines[0]?.fields.stack).to.contain('faultwrapper.test');
   });
 
+  // No log holds a key or an item's value, and messages quote what was sent: here a value of three lines, one of which
+  // looks like a line of a stack.
+  it('keeps what a refusal quotes out of the log', async () => {
+    const message = 'Can\'t recognize \'{"S": "secret\n    at secret\nsecret"}\'';
+    const answer = await answerTo(new ValidationError(message), { show_trace: 'True' });
+    expect(answer.text).to.contain('secret');
+    expect(logger.lines[0]).to.include({ level: 'info', event: 'request refused' });
+    expect(logger.lines[0]?.fields).to.include({ type: 'ValidationError', code: 'Validation', status: 400 });
+    expect(logger.lines[0]?.fields).not.to.have.property('error');
+    expect(logger.lines[0]?.fields.stack).to.match(/^ +at .*faultwrapper\.test/);
+    expect(JSON.stringify(logger.lines)).not.to.contain('secret');
+  });
+
   it('answers HEAD without a body', async () => {
     const answer = await answerTo(createError(404), {}, 'HEAD');
     expect(answer).to.deep.include({ status: 404, text: '' });
@@ -146,5 +160,19 @@ describe('magnetodb:faultwrapper', () => {
     socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf', () => socket.destroy());
     const line = await logger.waitFor('request failed after its client had gone');
     expect(line.level).to.equal('debug');
+    expect(line.fields.error).to.have.property('message', 'aborted');
+  });
+
+  it('keeps what a refusal quotes out of the log when its client has gone, too', async () => {
+    logger = new KeepingLogger();
+    served = await serveFilters([await make(factory, {}, fakeService({ logger }))], async (req) => {
+      await new Promise((resolve) => req.once('close', resolve));
+      throw new ValidationError('secret');
+    });
+    const socket = net.connect(served.port, '127.0.0.1');
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf', () => socket.destroy());
+    const line = await logger.waitFor('request failed after its client had gone');
+    expect(line.fields).to.include({ code: 'Validation' });
+    expect(JSON.stringify(line)).not.to.contain('secret');
   });
 });

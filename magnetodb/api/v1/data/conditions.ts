@@ -23,7 +23,7 @@ import {
   stringField,
   type Field,
 } from './fields.js';
-import { parseTypedValue } from './values.js';
+import { parseTypedValue, SizeBudget } from './values.js';
 
 const NOTHING_EXPECTED: Expected = new Map();
 
@@ -41,9 +41,10 @@ export function parseExpected(value: Field, operation: 'put_item' | 'update_item
   if (operation === 'delete_item' && isEmpty(value)) return NOTHING_EXPECTED;
   const object = objectField(value, 'expected');
   const expected = new Map<string, ExpectedCondition>();
+  const budget = new SizeBudget();
   for (const [name, condition] of Object.entries(object)) {
     checkAttributeName(name);
-    expected.set(name, parseExpectedCondition(objectField(condition, name)));
+    expected.set(name, parseExpectedCondition(objectField(condition, name), budget));
   }
   return expected;
 }
@@ -52,7 +53,7 @@ function isEmpty(value: Field): boolean {
   return value === '' || value === 0 || value === false || (isJsonList(value) && value.length === 0);
 }
 
-function parseExpectedCondition(condition: JsonObject): ExpectedCondition {
+function parseExpectedCondition(condition: JsonObject, budget: SizeBudget): ExpectedCondition {
   const members = Object.entries(condition);
   const [first] = members;
   if (first === undefined || members.length !== 1) {
@@ -63,7 +64,7 @@ function parseExpectedCondition(condition: JsonObject): ExpectedCondition {
   const [member, content] = first;
   switch (member) {
     case 'value':
-      return { kind: 'equals', value: parseTypedValue(content, 'value') };
+      return { kind: 'equals', value: parseTypedValue(content, 'value', budget) };
     case 'exists':
       return { kind: booleanField(content, 'exists') ? 'exists' : 'absent' };
     default:
@@ -77,9 +78,10 @@ type ConditionClass = 'IndexedCondition' | 'ScanCondition';
 /** @throws {ValidationError} */
 export function parseKeyConditions(value: Field): ReadonlyMap<string, KeyCondition> {
   const conditions = new Map<string, KeyCondition>();
+  const budget = new SizeBudget();
   for (const [name, condition] of Object.entries(objectField(value, 'key_conditions'))) {
     checkAttributeName(name);
-    const { operator, values } = parseCondition(condition, name);
+    const { operator, values } = parseCondition(condition, name, budget);
     if (!isKeyOperator(operator)) throw notAllowed('IndexedCondition', operator);
     checkArguments('IndexedCondition', operator, values);
     if (operator === 'EQ') checkPrimitive('IndexedCondition', operator, values);
@@ -95,9 +97,10 @@ export function parseScanFilter(value: Field): ReadonlyMap<string, ScanCondition
   if (value === undefined || value === null) return NO_FILTER;
   if (isJsonList(value) && value.length === 0) return NO_FILTER;
   const conditions = new Map<string, ScanCondition>();
+  const budget = new SizeBudget();
   for (const [name, condition] of Object.entries(objectField(value, 'scan_filter'))) {
     checkAttributeName(name);
-    const { operator, values } = parseCondition(condition, name);
+    const { operator, values } = parseCondition(condition, name, budget);
     if (!isScanOperator(operator)) throw notAllowed('ScanCondition', operator);
     checkArguments('ScanCondition', operator, values);
     conditions.set(name, { operator, values });
@@ -107,7 +110,11 @@ export function parseScanFilter(value: Field): ReadonlyMap<string, ScanCondition
 
 const CONDITION_MEMBERS = new Set(['comparison_operator', 'attribute_value_list']);
 
-function parseCondition(value: Field, name: string): { operator: string; values: readonly AttributeValue[] } {
+function parseCondition(
+  value: Field,
+  name: string,
+  budget: SizeBudget,
+): { operator: string; values: readonly AttributeValue[] } {
   const condition = objectField(value, name);
   const { comparison_operator: rawOperator, attribute_value_list: rawValues } = condition;
   const operator =
@@ -117,7 +124,7 @@ function parseCondition(value: Field, name: string): { operator: string; values:
   const list =
     rawValues === undefined || rawValues === null ? [] : listField(rawValues, 'attribute_value_list');
   rejectLeftover(condition, CONDITION_MEMBERS, name);
-  return { operator, values: list.map((member) => parseTypedValue(member, 'attribute_value_list')) };
+  return { operator, values: list.map((member) => parseTypedValue(member, 'attribute_value_list', budget)) };
 }
 
 const KEY_OPERATORS: ReadonlySet<string> = new Set<KeyOperator>([

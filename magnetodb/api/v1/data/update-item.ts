@@ -16,7 +16,7 @@ import {
   type Field,
 } from './fields.js';
 import { readObject, type Operation, type TableRequest } from './operation.js';
-import { parseItem, parseTypedValue } from './values.js';
+import { parseItem, parseTypedValue, SizeBudget } from './values.js';
 
 const BODY = new Set(['expected', 'attribute_updates', 'key', 'return_values']);
 const UPDATE = new Set(['action', 'value']);
@@ -43,12 +43,13 @@ export function parseUpdateItem(body: JsonObject): UpdateItemRequest {
 }
 
 function parseUpdates(object: JsonObject): ReadonlyMap<string, AttributeUpdate> {
+  const budget = new SizeBudget();
   const updates = new Map<string, AttributeUpdate>();
   for (const [name, member] of Object.entries(object)) {
     checkAttributeName(name);
     const update = objectField(member, name);
     const action = parseAction(update.action);
-    const value = parseUpdateValue(update.value);
+    const value = parseUpdateValue(update.value, budget);
     rejectLeftover(update, UPDATE, name);
     if (value === undefined && action === 'ADD') throw required('value');
     updates.set(name, value === undefined ? { action } : { action, value });
@@ -63,8 +64,8 @@ function parseAction(value: Field): UpdateAction {
 }
 
 /** Absent, null and `{}` mean that there is no value. */
-function parseUpdateValue(value: Field): AttributeValue | undefined {
+function parseUpdateValue(value: Field, budget: SizeBudget): AttributeValue | undefined {
   if (value === undefined || value === null) return undefined;
   if (isJsonObject(value) && Object.keys(value).length === 0) return undefined;
-  return parseTypedValue(value, 'value');
+  return parseTypedValue(value, 'value', budget);
 }

@@ -23,24 +23,66 @@ import { isJsonList, isJsonObject, JsonNumber, quoteJson, type Json, type JsonOb
 import { objectField, type Field } from './fields.js';
 
 /**
- * An item or a key: attributes by name (5.6).
+ * An item or a key: attributes by name (5.6). What can't fit an item is refused before any of it is decoded.
  * @throws {ValidationError} for the first attribute that is wrong.
  */
 export function parseItem(object: JsonObject): Item {
+  const budget = new SizeBudget();
+  for (const name in object) budget.takeAttribute(object[name]);
   const item = new Map<string, AttributeValue>();
   for (const name in object) {
     checkAttributeName(name);
-    item.set(name, parseTypedValue(object[name], name));
+    item.set(name, decode(object[name], name));
   }
   return item;
 }
 
 /**
+ * What may still come of attributes, members of sets and entries of maps, until they can't fit one item: each takes a
+ * byte at least. It is spent before they are decoded and sorted, since half a million would keep all other requests
+ * waiting; so repeated members count, too.
+ */
+export class SizeBudget {
+  private left = MAX_ITEM_SIZE_BYTES;
+
+  /** Spends what an attribute with this typed value takes. @throws {ValidationError} */
+  takeAttribute(value: Field): void {
+    this.take(1);
+    this.takeMembers(value);
+  }
+
+  /** Spends what a typed value's members or entries take; a scalar has none. @throws {ValidationError} */
+  takeMembers(value: Field): void {
+    if (!isJsonObject(value)) return;
+    for (const tag in value) {
+      const content = value[tag];
+      if (isJsonList(content)) this.take(content.length);
+      else if (isJsonObject(content)) this.take(Object.keys(content).length);
+    }
+  }
+
+  private take(count: number): void {
+    this.left -= count;
+    if (this.left < 0) {
+      throw new ValidationError(
+        `There are more attributes and members than fit an item of at most ${MAX_ITEM_SIZE_BYTES} bytes`,
+      );
+    }
+  }
+}
+
+/**
  * A typed value: an object with one member, tag to content.
  * @param field what messages call it: an attribute's name, or the member that holds it.
+ * @param budget shared by the values that a request gives one after the other.
  * @throws {ValidationError}
  */
-export function parseTypedValue(value: Field, field: string): AttributeValue {
+export function parseTypedValue(value: Field, field: string, budget = new SizeBudget()): AttributeValue {
+  budget.takeMembers(value);
+  return decode(value, field);
+}
+
+function decode(value: Field, field: string): AttributeValue {
   const object = objectField(value, field);
   let tag: string | undefined;
   for (const member in object) {
@@ -113,20 +155,7 @@ function binaryOf(content: Json): Buffer | undefined {
 /** A set's members. The empty set is refused: an attribute without members is no attribute. */
 function members<T>(type: V1Type, content: Json, parse: (member: Json) => T | undefined): T[] {
   if (!isJsonList(content) || content.length === 0) throw wrongContent(type, content);
-  if (content.length > MAX_MEMBERS) throw tooManyMembers(type);
   return content.map((member) => parse(member) ?? refuse(type, content));
-}
-
-/**
- * More members than this can't fit an item: each takes a byte at least. It is looked at first, since reading a million
- * members would keep all other requests waiting.
- */
-const MAX_MEMBERS = MAX_ITEM_SIZE_BYTES;
-
-function tooManyMembers(type: V1Type): ValidationError {
-  return new ValidationError(
-    `A value of type '${type}' has too many members for an item of at most ${MAX_ITEM_SIZE_BYTES} bytes`,
-  );
 }
 
 /** A map's entries. Keys that are equal once decoded, such as `1` and `01`, are one key, and its last value counts. */
@@ -139,7 +168,6 @@ function entries(type: MapType, content: Json): Map<string, string> {
       scalarTextOf(parts.key, key) ?? refuse(type, content),
       scalarTextOf(parts.value, content[key] ?? null) ?? refuse(type, content),
     );
-    if (map.size > MAX_MEMBERS) throw tooManyMembers(type);
   }
   return map;
 }

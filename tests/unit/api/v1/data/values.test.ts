@@ -2,7 +2,12 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Json, JsonObject } from '../../../../../magnetodb/api/json.js';
 import { parseJson } from '../../../../../magnetodb/api/json.js';
-import { parseItem, parseStartKey, parseTypedValue } from '../../../../../magnetodb/api/v1/data/values.js';
+import {
+  parseItem,
+  parseStartKey,
+  parseTypedValue,
+  SizeBudget,
+} from '../../../../../magnetodb/api/v1/data/values.js';
 import { ValidationError } from '../../../../../magnetodb/engine/errors.js';
 import { itemToJson } from '../../../../../magnetodb/engine/item-codec.js';
 
@@ -67,6 +72,44 @@ describe('parseItem', () => {
   it('keeps an attribute called __proto__', () => {
     const item = parseItem(parseJson(Buffer.from('{"__proto__":{"S":"x"}}')) as JsonObject);
     expect([...item]).to.deep.equal([['__proto__', { type: 'S', value: 'x' }]]);
+  });
+});
+
+describe('parseItem with more than fits an item', () => {
+  const typed = (tag: string, content: Json): JsonObject => ({ [tag]: content });
+  const numbers = (count: number): string[] => Array.from({ length: count }, (_, at) => `${at}`);
+  const entries = (count: number): JsonObject =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, '1']));
+  const tooMany = /^There are more attributes and members than fit an item of at most 409600 bytes$/;
+
+  // Each set was looked at by itself, and decoding and sorting dozens of full ones kept everybody waiting for seconds.
+  // A last value that is wrong in itself shows that none has been decoded.
+  it('refuses too many members, whichever attributes they are in, before it decodes any', () => {
+    const contents: [string, Json][] = [
+      ['SS', numbers(150_000)],
+      ['NS', numbers(150_000)],
+      ['SNM', entries(150_000)],
+    ];
+    const item = Object.fromEntries(
+      contents.map(([tag, content], at) => [`a${at}`, typed(tag, content)] as const),
+    );
+    expect(() => parseItem({ wrong: { N: 'x' }, ...item })).to.throw(ValidationError, tooMany);
+    const { a2: _left, ...two } = item;
+    expect(parseItem(two).size).to.equal(2);
+  });
+
+  it('refuses too many attributes', () => {
+    const item = Object.fromEntries(Array.from({ length: 409_601 }, (_, at) => [`a${at}`, { N: 'x' }]));
+    expect(() => parseItem(item)).to.throw(ValidationError, tooMany);
+  });
+
+  // An update or a condition has its values one by one.
+  it('refuses too many members of one value, and of values that share a budget', () => {
+    expect(() => parseTypedValue({ SS: numbers(409_601) }, 'v')).to.throw(ValidationError, tooMany);
+    const budget = new SizeBudget();
+    parseTypedValue({ NS: numbers(250_000) }, 'v', budget);
+    expect(() => parseTypedValue({ NS: numbers(250_000) }, 'v', budget)).to.throw(ValidationError, tooMany);
+    expect(parseTypedValue({ S: 'x' }, 'v', budget)).to.deep.equal({ type: 'S', value: 'x' });
   });
 });
 
