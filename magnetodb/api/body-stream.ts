@@ -25,8 +25,8 @@ export class BodyStream {
     private readonly idleTimeoutMs: number,
   ) {
     this.socket = req.socket;
-    // Node takes a half-closed connection for a lost one and destroys it, with an answer that its client waits for. So
-    // Node's listeners step back for as long as this body is read and answered.
+    // Node takes a body that ends in its middle for malformed HTTP, and the server then refuses the request, whose client
+    // waits for its counts. So their listeners step back for as long as this body is read and answered.
     this.socketListeners = this.socket.listeners('end');
     this.socket.removeAllListeners('end');
     this.socket.on('end', this.onHalfClose);

@@ -2,6 +2,7 @@
  * Reads a request's body once, counting its bytes. The limits come from the request's context, where the sizelimit
  * filter has put them: `maxBodyBytes` and `bodyTimeoutMs`.
  */
+import type { Socket } from 'node:net';
 import type { Request } from 'express';
 import createError from 'http-errors';
 import { ByteCollector } from './byte-collector.js';
@@ -61,34 +62,26 @@ function tooLarge(req: Request, maxBodyBytes: number): Error {
 }
 
 /**
- * Makes the connection end soon after the answer, whatever its client still sends. Node would destroy the socket as
- * soon as the answer is flushed: the kernel then resets a connection whose client is still sending, and with it goes
- * the answer, unread. So the sending side ends first, and what comes in meanwhile is thrown away.
+ * Makes the connection end soon after the answer, whatever its client still sends; what it sends is thrown away. Not
+ * before the answer: a client that waits for `100 Continue` would be invited to send.
  */
 export function closeAfterAnswer(req: Request): void {
-  const { socket } = req;
+  lingerOnClose(req.socket);
+  req.res?.once('close', () => {
+    req.resume();
+  });
+}
+
+/**
+ * Lets a connection's client read the last answer. Node would destroy the socket as soon as the answer is flushed: the
+ * kernel then resets a connection whose client is still sending, and with it goes the answer, unread. So the sending
+ * side ends first, and the connection later.
+ */
+export function lingerOnClose(socket: Socket): void {
   socket.destroySoon = () => {
     socket.end();
     setTimeout(() => {
       socket.destroy();
     }, LINGER_MS).unref();
   };
-  req.resume();
-}
-
-/**
- * For answers given without reading the body: lets a body that is nearly there arrive, so that the connection can be
- * used again, and ends the connection of one that goes on for long.
- */
-export function limitUnreadBody(req: Request): void {
-  const { 'content-length': length, 'transfer-encoding': coding } = req.headers;
-  if (req.complete || (coding === undefined && (length === undefined || length === '0'))) return;
-  const timer = setTimeout(() => {
-    if (!req.complete) req.socket.destroy();
-  }, LINGER_MS).unref();
-  req.once('end', () => {
-    clearTimeout(timer);
-  });
-  // The body's end is only seen when it is read.
-  req.resume();
 }

@@ -144,6 +144,13 @@ export const schema = {
       max: 3600,
       env: 'MAGNETODB_HEADERS_TIMEOUT',
     }),
+    send_timeout: decimalNumber({
+      doc: 'Seconds for which a client may take nothing of an answer before its connection is cut. However slowly it takes it, it gets the whole.',
+      default: 60,
+      min: 1,
+      max: 86400,
+      env: 'MAGNETODB_SEND_TIMEOUT',
+    }),
     max_header_size: wholeNumber({
       doc: "The longest request line and headers together, in bytes. Long tokens and service catalogues travel in headers, so raise it where Keystone's are longer still.",
       default: 65536,

@@ -6,6 +6,9 @@
  *
  * What never becomes a request is answered here, in the data API's fault shape: malformed HTTP, headers that are too
  * long or don't arrive.
+ *
+ * A connection's requests are served one at a time, in their order: a client that sends many at once (pipelining) gets
+ * no more of the service than others, and reads what it has written before.
  */
 import {
   createServer,
@@ -16,6 +19,7 @@ import {
 } from 'node:http';
 import net, { isIPv6, type AddressInfo, type Socket } from 'node:net';
 import express, { type Request, type Response } from 'express';
+import { lingerOnClose } from '../api/body.js';
 import { faultBody, JSON_CONTENT_TYPE } from '../api/v1/fault.js';
 import type { Logger } from '../logging/logger.js';
 import { RequestContext } from '../pipeline/request-context.js';
@@ -30,6 +34,8 @@ export interface HttpServerOptions {
   readonly keepAliveTimeoutMs: number;
   /** How long headers may take to arrive; beyond it the answer is 408. */
   readonly headersTimeoutMs: number;
+  /** How long a client may take nothing of an answer before its connection is cut. */
+  readonly sendTimeoutMs: number;
   /** How long `close` waits for requests under way before it cuts their connections. */
   readonly shutdownTimeoutMs: number;
 }
@@ -108,8 +114,19 @@ function adopt(prototype: object, members: object): void {
 interface Connection {
   /** Of the request that came last. */
   response: ServiceResponse | undefined;
-  /** It has been answered with a fault and gets nothing more. */
-  isRefused: boolean;
+  /** How many requests wait until those before them are answered. */
+  waiting: number;
+  /** What was wrong with it: it ends after the answers under way, and no more requests are taken. */
+  refusal: Refusal | undefined;
+  /** How far its client had come with taking what was sent, and since when it has taken nothing more. */
+  stall: Stall | undefined;
+  /** Since when a body goes on although its request is answered, on the clock of `performance.now`. */
+  unreadSinceMs: number | undefined;
+}
+
+interface Stall {
+  readonly mark: number;
+  readonly sinceMs: number;
 }
 
 /** Idle connections are closed this long after the listener, at most. */
@@ -119,6 +136,10 @@ const IDLE_SWEEP_MS = 50;
 /** How long a refused client gets to read its answer. */
 const LINGER_MS = 1000;
 const MAX_CHECKING_INTERVAL_MS = 5000;
+/** How often stalled connections and unread bodies are looked for, at least. */
+const MAX_WATCH_INTERVAL_MS = 1000;
+/** How long a body may go on when its request is answered: one that is nearly there leaves the connection usable. */
+const MAX_UNREAD_MS = 2000;
 
 /** Starts to listen. @throws {ListenError} */
 export async function startHttpServer(
@@ -141,52 +162,101 @@ export async function startHttpServer(
     // Checked below, where the answer has a body.
     requireHostHeader: false,
   });
+  // A client may end its side as soon as it has sent its request (`nc -N`): it still gets its answer.
+  Object.assign(server, { httpAllowHalfOpen: true });
 
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, { response: undefined, isRefused: false });
+    const connection: Connection = {
+      response: undefined,
+      waiting: 0,
+      refusal: undefined,
+      stall: undefined,
+      unreadSinceMs: undefined,
+    };
+    connections.set(socket, connection);
     socket.once('close', () => connections.delete(socket));
+    socket.once('end', () => {
+      const { response } = connection;
+      if (response?.headersSent === false) response.shouldKeepAlive = false;
+    });
   });
 
-  const answer = (req: ServiceRequest, res: ServiceResponse): void => {
-    const connection = connections.get(req.socket);
-    if (connection !== undefined) connection.response = res;
-    if (closing !== undefined) res.shouldKeepAlive = false;
+  /** Calls `serve` when the connection's request before is answered; never, where the connection ends with that. */
+  const inTurn = (req: ServiceRequest, res: ServiceResponse, serve: Serve): void => {
     req.res = res;
+    if (closing !== undefined) res.shouldKeepAlive = false;
+    const { socket } = req;
+    const connection = connections.get(socket);
+    if (connection === undefined) return; // closed
+    const before = connection.response;
+    connection.response = res;
+    if (before === undefined || before.closed) {
+      serve(req, res);
+      return;
+    }
+    connection.waiting += 1;
+    if (connection.waiting === 1) hold(socket);
+    before.once('close', () => {
+      connection.waiting -= 1;
+      if (connection.waiting === 0) letGo(socket);
+      if (!socket.writable) return;
+      if (connection.refusal === undefined || req.complete) serve(req, res);
+      else sendFault(res, connection.refusal.status, connection.refusal.message);
+    });
+  };
+
+  const answer = (req: ServiceRequest, res: ServiceResponse): void => {
     if (req.headers.host === undefined && req.httpVersion === '1.1') {
       sendFault(res, 400, 'The Host header is missing');
       return;
     }
     listener(req as unknown as Request, res as unknown as Response);
   };
-  server.on('request', answer);
+  server.on('request', (req: ServiceRequest, res: ServiceResponse) => {
+    inTurn(req, res, answer);
+  });
 
   server.on('checkContinue', (req: ServiceRequest, res: ServiceResponse) => {
     req.awaitsContinue = true;
-    answer(req, res);
+    inTurn(req, res, answer);
   });
 
   server.on('checkExpectation', (req: ServiceRequest, res: ServiceResponse) => {
-    req.res = res;
-    sendFault(res, 417, "Of expectations only '100-continue' can be met");
+    inTurn(req, res, () => {
+      sendFault(res, 417, "Of expectations only '100-continue' can be met");
+    });
   });
 
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const connection = connections.get(socket);
-    if (connection?.isRefused === true) return;
+    if (connection?.refusal !== undefined) return;
     const fault = refusal(error, options);
-    const response = connection?.response;
-    const isAnswering = response !== undefined && response.headersSent && !response.writableFinished;
-    // Half an answer may be out: a second one inside it would mislead the client.
-    if (fault === undefined || !socket.writable || isAnswering) {
+    if (connection === undefined || fault === undefined || !socket.writable) {
       socket.destroy();
       return;
     }
-    if (connection !== undefined) connection.isRefused = true;
+    const { response } = connection;
+    const pending = response?.writableFinished === false ? response : undefined;
+    // Half an answer may be out: a second one inside it would mislead the client.
+    if (pending?.headersSent === true && !pending.req.complete) {
+      socket.destroy();
+      return;
+    }
+    connection.refusal = fault;
     logger.info('request refused', {
       status: fault.status,
       code: error.code,
       remote_address: socket.remoteAddress,
     });
+    // A fault would be taken for the answer to a whole request before, which may well succeed.
+    if (pending !== undefined && (pending.req.complete || connection.waiting > 0)) {
+      pending.shouldKeepAlive = false;
+      lingerOnClose(socket);
+      pending.once('close', () => {
+        socket.destroySoon();
+      });
+      return;
+    }
     socket.end(rawFault(fault.status, fault.message));
     // Closing at once, with bytes unread, would reset the connection, and the client might never see the answer.
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
@@ -196,6 +266,21 @@ export async function startHttpServer(
   server.on('error', (error) => {
     logger.error('server failed', { error });
   });
+
+  const watch = (): void => {
+    const nowMs = performance.now();
+    for (const [socket, connection] of connections) {
+      const isStalled = stalledMs(socket, connection, nowMs) >= options.sendTimeoutMs;
+      if (!isStalled && unreadMs(connection, nowMs) < MAX_UNREAD_MS) continue;
+      logger.info('connection cut', {
+        reason: isStalled ? 'its client takes nothing' : 'a body that nobody reads goes on',
+        remote_address: socket.remoteAddress,
+      });
+      socket.destroy();
+    }
+  };
+  const watchIntervalMs = Math.min(options.sendTimeoutMs / 4, MAX_WATCH_INTERVAL_MS);
+  const watching = setInterval(watch, watchIntervalMs).unref();
 
   const { port } = server.address() as AddressInfo;
   const close = async (): Promise<void> => {
@@ -224,6 +309,7 @@ export async function startHttpServer(
     ];
     await stopped;
     for (const timer of timers) clearTimeout(timer);
+    clearInterval(watching);
     server.close(); // Ends what checks the connections' time-outs.
   };
 
@@ -233,6 +319,47 @@ export async function startHttpServer(
     port,
     close: () => (closing ??= close()),
   };
+}
+
+type Serve = (req: ServiceRequest, res: ServiceResponse) => void;
+
+/**
+ * Reads nothing more from a connection until `letGo`, so that no more requests wait than came in one piece. Node
+ * resumes a socket of its own accord, after each request that it has parsed, hence more than `pause`.
+ */
+function hold(socket: Socket): void {
+  socket.pause();
+  socket.resume = () => socket;
+}
+
+function letGo(socket: Socket): void {
+  Reflect.deleteProperty(socket, 'resume'); // the prototype's is there again
+  socket.resume();
+}
+
+/** For how long the client has taken nothing of what it was sent; 0 where nothing is left to take. */
+function stalledMs(socket: Socket, connection: Connection, nowMs: number): number {
+  if (socket.writableLength === 0) {
+    connection.stall = undefined;
+    return 0;
+  }
+  // A chunk counts as unsent until all of it is taken, and may be a whole answer. What the system hasn't taken of it
+  // only the handle tells, by a name that Node doesn't document; without it, progress is seen chunk by chunk.
+  const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null };
+  const mark = socket.bytesWritten - socket.writableLength - (handle?.writeQueueSize ?? 0);
+  if (connection.stall?.mark !== mark) connection.stall = { mark, sinceMs: nowMs };
+  return nowMs - connection.stall.sinceMs;
+}
+
+/** For how long a body has gone on since its request was answered; 0 where none does. */
+function unreadMs(connection: Connection, nowMs: number): number {
+  const { response } = connection;
+  if (response?.writableFinished !== true || response.req.complete) {
+    connection.unreadSinceMs = undefined;
+    return 0;
+  }
+  connection.unreadSinceMs ??= nowMs;
+  return nowMs - connection.unreadSinceMs;
 }
 
 async function listen(

@@ -58,6 +58,7 @@ export async function startService(
         maxHeaderSizeBytes: main.max_header_size,
         keepAliveTimeoutMs: milliseconds(main.keep_alive_timeout),
         headersTimeoutMs: milliseconds(main.headers_timeout),
+        sendTimeoutMs: milliseconds(main.send_timeout),
         shutdownTimeoutMs: milliseconds(main.shutdown_timeout),
       },
       (req, res) => {

@@ -69,6 +69,7 @@ describe('a storage that fails', () => {
         maxHeaderSizeBytes: 65_536,
         keepAliveTimeoutMs: 1000,
         headersTimeoutMs: 5000,
+        sendTimeoutMs: 10_000,
         shutdownTimeoutMs: 200,
       },
       (req, res) => {

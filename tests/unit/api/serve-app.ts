@@ -28,6 +28,7 @@ export async function serve(
       maxHeaderSizeBytes: 65_536,
       keepAliveTimeoutMs: 5_000,
       headersTimeoutMs: 5_000,
+      sendTimeoutMs: 10_000,
       shutdownTimeoutMs: 100,
     },
     (req, res) => {
@@ -41,7 +42,6 @@ export async function serve(
 
 /** The app's options as an empty paste section gives them. */
 export const DEFAULT_OPTIONS = {
-  send_timeout: 60,
   max_line_size: 4_194_304,
   bulk_concurrency: 64,
   idle_timeout: 60,

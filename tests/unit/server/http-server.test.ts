@@ -19,6 +19,7 @@ const OPTIONS: HttpServerOptions = {
   maxHeaderSizeBytes: 65536,
   keepAliveTimeoutMs: 75_000,
   headersTimeoutMs: 60_000,
+  sendTimeoutMs: 60_000,
   shutdownTimeoutMs: 300,
 };
 
@@ -286,6 +287,243 @@ describe('startHttpServer', () => {
       bad.write('\0\0\0\r\n\r\n');
       await readToEnd(bad);
       expect(await (await fetch(server.url)).text()).to.equal('reached');
+    });
+  });
+
+  describe('pipelined requests', () => {
+    const GET = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
+
+    /** Keeps the answers of requests, in the order in which they are served. */
+    function collect(): {
+      served: Response[];
+      listener: RequestListener;
+      count: (n: number) => Promise<void>;
+    } {
+      const served: Response[] = [];
+      const requests = new EventEmitter();
+      return {
+        served,
+        listener: (_req, res) => {
+          served.push(res);
+          requests.emit('request');
+        },
+        count: async (n) => {
+          while (served.length < n) await once(requests, 'request');
+        },
+      };
+    }
+
+    // One connection with 64 KB of them would else have hundreds of answers of 16 MiB made at once.
+    it('are served one after the other', async () => {
+      const { served, listener, count } = collect();
+      const server = await start(listener);
+      const socket = await connect(server);
+      socket.write(GET.repeat(3));
+      for (let n = 1; n <= 3; n++) {
+        await count(n);
+        // Whatever else the server might do with what it has read, it would have done by then.
+        expect(await (await fetchBeside(server, served)).text()).to.equal('beside');
+        expect(served.length).to.equal(n);
+        served[n - 1]!.end(`answer ${n}`);
+        await readUntil(socket, `answer ${n}`);
+      }
+    });
+
+    /** Another connection's request, which doesn't wait for the first one's. */
+    async function fetchBeside(server: HttpServer, served: Response[]): Promise<globalThis.Response> {
+      const before = served.length;
+      const answer = fetch(server.url);
+      while (served.length === before) await new Promise(setImmediate);
+      served.pop()!.end('beside');
+      return await answer;
+    }
+
+    // Bodies come through although the connection is held back meanwhile.
+    it('are all served, bodies and all, however many there are', async () => {
+      const server = await start((req, res) => {
+        let length = 0;
+        req.on('data', (chunk: Buffer) => (length += chunk.length));
+        req.on('end', () => setImmediate(() => res.end(`<${length}>`)));
+      });
+      const socket = await connect(server);
+      const lengths = Array.from({ length: 2000 }, (_, i) => (i % 100 === 0 ? 100_000 : i));
+      for (const length of lengths) {
+        socket.write(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\n${'x'.repeat(length)}`);
+      }
+      socket.end();
+      const answers = await readToEnd(socket);
+      expect([...answers.matchAll(/<(\d+)>/g)].map(([, length]) => Number(length))).to.deep.equal(lengths);
+    });
+
+    // Whoever sends requests for ever and reads nothing must not have them kept in memory.
+    it('are not read while many wait', async () => {
+      const { served, listener, count } = collect();
+      const server = await start(listener);
+      const socket = await connect(server);
+      socket.on('error', () => undefined);
+      socket.write(GET.repeat(500_000)); // 13 MB, more than the system keeps
+      await count(1);
+      const { socket: taking } = served[0]!;
+      let before = -1;
+      while (before !== taking!.bytesRead) {
+        before = taking!.bytesRead;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      expect(before).to.be.lessThan(1_000_000);
+      expect(served.length).to.equal(1);
+    });
+
+    it('are not served after an answer that ends the connection', async () => {
+      let served = 0;
+      const server = await start((_req, res) => {
+        served += 1;
+        res.set('Connection', 'close').end('last');
+      });
+      const socket = await connect(server);
+      socket.write(GET.repeat(3));
+      expect(await readToEnd(socket)).to.match(/last$/);
+      expect(served).to.equal(1);
+    });
+
+    // A Content-Length that is too small: the put is stored, so its answer must not be 'not valid HTTP'.
+    it('get their own answer where what follows is not HTTP, and then the connection ends', async () => {
+      for (const rest of ['', GET]) {
+        const { served, listener, count } = collect();
+        const server = await start(listener);
+        const socket = await connect(server);
+        socket.write(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}${rest}garbage\r\n\r\n`);
+        await count(1);
+        const reading = readToEnd(socket);
+        await (await fetchBeside(server, served)).text();
+        served[0]!.end('stored');
+        if (rest !== '') {
+          await count(2);
+          served[1]!.end('stored');
+        }
+        const answer = await reading;
+        expect(answer.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(
+          rest === '' ? ['HTTP/1.1 200'] : ['HTTP/1.1 200', 'HTTP/1.1 200'],
+        );
+        expect(answer).to.match(/Connection: close[^]*stored$/);
+      }
+    });
+
+    // Its own turn comes after the answers to those before.
+    it('are answered 400 in their turn where their body is malformed', async () => {
+      const { served, listener, count } = collect();
+      const server = await start(listener);
+      const socket = await connect(server);
+      socket.write(`${GET}POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n`);
+      await count(1);
+      const reading = readToEnd(socket);
+      await (await fetchBeside(server, served)).text();
+      served[0]!.end('first');
+      const answer = await reading;
+      expect(answer.match(/HTTP\/1\.1 \d+/g)).to.deep.equal(['HTTP/1.1 200', 'HTTP/1.1 400']);
+      expect(served.length).to.equal(1);
+    });
+  });
+
+  describe('a client that closes its side', () => {
+    // `nc -N` and scripts do so; what they asked for may be done by then.
+    it('gets its answer, and the end of the connection', async () => {
+      const requests = new EventEmitter();
+      const server = await start((_req, res) => requests.emit('request', res));
+      const socket = await connectHalfOpen(server);
+      const arrived = once(requests, 'request') as Promise<[Response]>;
+      socket.end('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+      const [response] = await arrived;
+      while (response.shouldKeepAlive) await new Promise(setImmediate);
+      const reading = readToEnd(socket);
+      response.end('answer');
+      expect(await reading).to.match(/Connection: close[^]*answer$/);
+    });
+
+    it('loses an idle connection at once', async () => {
+      const server = await start((_req, res) => res.end('x'));
+      const fresh = await connectHalfOpen(server);
+      fresh.end();
+      await readToEnd(fresh);
+      const used = await connectHalfOpen(server);
+      used.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+      await readUntil(used, '\r\n\r\nx');
+      used.end();
+      await readToEnd(used);
+    });
+
+    async function connectHalfOpen(server: HttpServer): Promise<Socket> {
+      const socket = net.connect({ port: server.port, host: server.host, allowHalfOpen: true });
+      sockets.push(socket);
+      await once(socket, 'connect');
+      return socket;
+    }
+  });
+
+  describe('a long answer', () => {
+    const LONG = Buffer.alloc(32 * 1024 * 1024, 'x'); // more than the system keeps
+    const GET = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
+
+    // Else it would be kept in memory for as long as the client likes.
+    it('is cut when its client takes nothing, also when it is out in one piece', async () => {
+      let gone: Promise<unknown> | undefined;
+      const server = await start(
+        (_req, res) => {
+          gone = once(res, 'close');
+          res.end(LONG);
+        },
+        { sendTimeoutMs: 100 },
+      );
+      const socket = await connect(server);
+      socket.pause();
+      // What it goes on sending is no sign that it reads.
+      socket.on('error', () => undefined);
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      socket.write(`${GET}GET / HTTP/1.1\r\nX: `);
+      const sending = setInterval(() => socket.write('x'), 20);
+      await closed;
+      clearInterval(sending);
+      await gone;
+    });
+
+    // The time-out is on taking nothing, not on the whole.
+    it('is not cut while its client takes it, however slowly', async () => {
+      const sendTimeoutMs = 200;
+      const server = await start((_req, res) => res.end(LONG), { sendTimeoutMs });
+      const socket = await connect(server);
+      socket.write(GET);
+      const startedAt = performance.now();
+      let length = 0;
+      for await (const chunk of socket as AsyncIterable<Buffer>) {
+        length += chunk.length;
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        if (length > LONG.length) break;
+      }
+      expect(performance.now() - startedAt).to.be.greaterThan(2 * sendTimeoutMs);
+      expect(length).to.be.greaterThan(LONG.length);
+    });
+  });
+
+  describe('a body that nobody reads', () => {
+    // An endless one would hold its connection for ever.
+    it('ends the connection where it goes on after the answer', async () => {
+      const server = await start((_req, res) => res.end('no'));
+      const socket = await connect(server);
+      socket.on('error', () => undefined).resume();
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      socket.write('POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n');
+      const sending = setInterval(() => socket.write('1\r\nx\r\n'), 20);
+      await closed;
+      clearInterval(sending);
+    });
+
+    // A small one must not cost the client its connection.
+    it('leaves the connection usable where it is short', async () => {
+      const server = await start((_req, res) => res.end('no'));
+      const socket = await connect(server);
+      socket.write('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n');
+      await readUntil(socket, '\r\n\r\nno');
+      socket.write('abcGET / HTTP/1.1\r\nHost: h\r\n\r\n');
+      expect(await readUntil(socket, '\r\n\r\nno')).to.match(/^HTTP\/1\.1 200 /);
     });
   });
 

@@ -10,7 +10,6 @@ import createError from 'http-errors';
 import { ForbiddenError } from '../../../engine/errors.js';
 import { parseProjectId } from '../../../engine/names.js';
 import type { AppFactory } from '../../../pipeline/types.js';
-import { limitUnreadBody } from '../../body.js';
 import { batchGetItem } from './batch-get-item.js';
 import { batchWriteItem } from './batch-write-item.js';
 import { bulkLoad } from './bulk-load.js';
@@ -27,12 +26,6 @@ import { scan } from './scan.js';
 import { updateItem } from './update-item.js';
 
 const options = Type.Object({
-  send_timeout: Type.Number({
-    description: 'Seconds for which a client may take nothing of a long answer before its connection is cut.',
-    exclusiveMinimum: 0,
-    maximum: 86_400,
-    default: 60,
-  }),
   max_line_size: Type.Integer({
     description: "bulk_load: a line's greatest length in bytes, newline included.",
     minimum: 1024,
@@ -69,7 +62,6 @@ export const factory: AppFactory<Static<typeof options>> = {
   options,
   create(settings, service) {
     const router = Router({ caseSensitive: true });
-    const pages = { sendTimeoutMs: settings.send_timeout * 1000 };
     const load = bulkLoad(service, {
       maxLineBytes: settings.max_line_size,
       concurrency: settings.bulk_concurrency,
@@ -89,7 +81,7 @@ export const factory: AppFactory<Static<typeof options>> = {
       .all(onlyAllow('POST'));
     router
       .route('/:project/tables/:table/query')
-      .post(perform('query', query(service, pages)))
+      .post(perform('query', query(service)))
       .all(onlyAllow('POST'));
     router
       .route('/:project/tables/:table/update_item')
@@ -109,7 +101,7 @@ export const factory: AppFactory<Static<typeof options>> = {
       .all(onlyAllow('POST'));
     router
       .route('/:project/tables/:table/scan')
-      .post(perform('scan', scan(service, pages)))
+      .post(perform('scan', scan(service)))
       .all(onlyAllow('POST'));
     router.route('/:project/tables/:table/bulk_load').post(perform('bulk_load', load)).all(onlyAllow('POST'));
     router
@@ -127,22 +119,18 @@ export const factory: AppFactory<Static<typeof options>> = {
       .post(perform('create_table', createTable(service)))
       .all(onlyAllow('GET, HEAD, POST'));
 
+    // Not the router itself: its `bind` is HTTP's method BIND, and who composes the pipeline binds what it is given.
     return (req, res, next) => {
-      router(req, res, (error?: unknown) => {
-        limitUnreadBody(req);
-        next(error);
-      });
+      router(req, res, next);
     };
   },
 };
 
 /** A route's handler: what comes before every operation, and then the operation. */
 function perform<R extends ProjectRequest>(name: string, operation: Operation<R>) {
-  const hasBody = !['describe_table', 'delete_table', 'list_tables'].includes(name);
   return (req: R, res: Response, next: NextFunction): Promise<void> | undefined => {
     const { context } = req;
     context.operation = name;
-    if (!hasBody) limitUnreadBody(req);
     checkAccept(req);
     const project = parseProjectId(req.params.project);
     if (project === undefined) {

@@ -10,13 +10,7 @@ import type { ItemPage } from '../../../engine/requests.js';
 import type { Item } from '../../../engine/values.js';
 import { CONTENT_TYPE, joinItems, sendBytes } from './answer.js';
 
-/** What the app's options say about long answers. */
-export interface PageOptions {
-  /** How long a client may take nothing of an answer, before its connection is cut. */
-  readonly sendTimeoutMs: number;
-}
-
-export interface SendPagesOptions extends PageOptions {
+export interface SendPagesOptions {
   /** False for a count alone. */
   readonly showItems: boolean;
   /** True for scan. */
@@ -47,7 +41,7 @@ export async function sendPages(
     if (!options.showItems || page.items.length === 0) continue;
     const joined = joinItems(hasItems ? ',' : '{"items":[', page.items, '');
     hasItems = true;
-    if (held !== undefined && !(await send(res, held, options.sendTimeoutMs))) return;
+    if (held !== undefined && !(await send(res, held))) return;
     held = joined;
   }
   const front = hasItems ? '],' : options.showItems ? '{"items":[],' : '{';
@@ -62,22 +56,17 @@ export async function sendPages(
   else sendBytes(res, end);
 }
 
-/** @returns false when the client is gone, or took nothing for so long that its connection was cut. */
-async function send(res: Response, bytes: Buffer, timeoutMs: number): Promise<boolean> {
+/** Waits until the client takes more; the server cuts one that takes nothing. @returns false when the client is gone. */
+async function send(res: Response, bytes: Buffer): Promise<boolean> {
   if (res.destroyed) return false;
   if (!res.headersSent) res.writeHead(200, { 'Content-Type': CONTENT_TYPE });
   if (res.write(bytes)) return true;
   await new Promise<void>((resolve) => {
     const done = (): void => {
-      clearTimeout(timer);
       res.off('drain', done);
       res.off('close', done);
       resolve();
     };
-    const timer = setTimeout(() => {
-      res.destroy();
-      done();
-    }, timeoutMs);
     res.on('drain', done);
     res.on('close', done);
   });

@@ -13,7 +13,7 @@ import {
   type Field,
 } from './fields.js';
 import { readObject, type Operation, type TableRequest } from './operation.js';
-import { sendPages, type PageOptions } from './pages.js';
+import { sendPages } from './pages.js';
 import { parseSelect, selectedNamesField } from './select.js';
 import { parseStartKey } from './values.js';
 
@@ -29,13 +29,12 @@ const BODY = new Set([
 ]);
 
 /** Answers the items of one HASH value, in the order of the table's or an index's RANGE. */
-export function query({ engine }: Service, options: PageOptions): Operation<TableRequest> {
+export function query({ engine }: Service): Operation<TableRequest> {
   return async (req, res, project) => {
     const body = await readObject(req);
     if (body === undefined) return;
     const request = parseQuery(body);
     await sendPages(res, engine.query(project, req.params.table, request), {
-      ...options,
       showItems: request.select !== 'COUNT',
       showScannedCount: false,
     });

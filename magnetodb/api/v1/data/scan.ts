@@ -5,7 +5,7 @@ import type { JsonObject } from '../../json.js';
 import { parseScanFilter } from './conditions.js';
 import { integerField, limitField, rejectLeftover } from './fields.js';
 import { readObject, type Operation, type TableRequest } from './operation.js';
-import { sendPages, type PageOptions } from './pages.js';
+import { sendPages } from './pages.js';
 import { parseSelect, selectedNamesField } from './select.js';
 import { parseStartKey } from './values.js';
 
@@ -22,13 +22,12 @@ const BODY = new Set([
 const MAX_SEGMENTS = 4096;
 
 /** Answers the items of a table, or of a segment of it, that pass a filter. */
-export function scan({ engine }: Service, options: PageOptions): Operation<TableRequest> {
+export function scan({ engine }: Service): Operation<TableRequest> {
   return async (req, res, project) => {
     const body = await readObject(req);
     if (body === undefined) return;
     const request = parseScan(body);
     await sendPages(res, engine.scan(project, req.params.table, request), {
-      ...options,
       showItems: request.select !== 'COUNT',
       showScannedCount: true,
     });
