@@ -12,6 +12,7 @@ import {
   containerId,
   type Container,
   type Guard,
+  type Mutation,
   type RowRef,
   type StorageDriver,
   type Version,
@@ -83,13 +84,13 @@ export class Catalogue {
   }
 
   /** The table of that name, in whatever state. */
-  async findTable(project: ProjectId, name: string): Promise<TableRecord | undefined> {
+  async findTable(project: ProjectId, name: TableName): Promise<TableRecord | undefined> {
     await this.prepare();
     const row = await this.driver.get(CATALOGUE, tableRef(project, name), 'strong');
     if (row === undefined) return undefined;
     return {
       project,
-      description: decodeTable(name as TableName, row.value),
+      description: decodeTable(name, row.value),
       version: row.version,
     };
   }
@@ -97,38 +98,24 @@ export class Catalogue {
   /** @returns false where the name is taken: nothing was written. */
   async addTable(project: ProjectId, description: TableDescription): Promise<boolean> {
     await this.prepare();
-    const ref = tableRef(project, description.name);
-    const answer = await this.driver.write(CATALOGUE, {
-      partition: ref.partition,
-      mutations: [{ kind: 'put', key: ref.key, value: encodeTable(description) }],
-      guard: { kind: 'absent', key: ref.key },
-      version: newVersion(),
-    });
-    return answer === 'applied';
+    const { partition, key } = tableRef(project, description.name);
+    const value = encodeTable(description);
+    return await this.write(CATALOGUE, partition, { kind: 'put', key, value }, { kind: 'absent', key });
   }
 
   /** @returns false where another has changed the record meanwhile: nothing was written. */
   async setStatus(record: TableRecord, status: TableStatus): Promise<boolean> {
-    const ref = tableRef(record.project, record.description.name);
-    const answer = await this.driver.write(CATALOGUE, {
-      partition: ref.partition,
-      mutations: [{ kind: 'put', key: ref.key, value: encodeTable({ ...record.description, status }) }],
-      guard: { kind: 'version', key: ref.key, version: record.version },
-      version: newVersion(),
-    });
-    return answer === 'applied';
+    const { partition, key } = tableRef(record.project, record.description.name);
+    const value = encodeTable({ ...record.description, status });
+    const guard: Guard = { kind: 'version', key, version: record.version };
+    return await this.write(CATALOGUE, partition, { kind: 'put', key, value }, guard);
   }
 
   /** @returns false where another has changed the record meanwhile: nothing was written. */
   async removeTable(record: TableRecord): Promise<boolean> {
-    const ref = tableRef(record.project, record.description.name);
-    const answer = await this.driver.write(CATALOGUE, {
-      partition: ref.partition,
-      mutations: [{ kind: 'delete', key: ref.key }],
-      guard: { kind: 'version', key: ref.key, version: record.version },
-      version: newVersion(),
-    });
-    return answer === 'applied';
+    const { partition, key } = tableRef(record.project, record.description.name);
+    const guard: Guard = { kind: 'version', key, version: record.version };
+    return await this.write(CATALOGUE, partition, { kind: 'delete', key }, guard);
   }
 
   /** Names of a project's tables in every state, ascending, bytewise. @param limit at least 1; absent: all. */
@@ -174,13 +161,10 @@ export class Catalogue {
   private async writeJob(job: Job, guard: Guard): Promise<JobRecord | undefined> {
     await this.prepare();
     const version = newVersion();
-    const answer = await this.driver.write(JOBS, {
-      partition: JOBS_PARTITION,
-      mutations: [{ kind: 'put', key: jobKey(job), value: Buffer.from(JSON.stringify(job)) }],
-      guard,
-      version,
-    });
-    return answer === 'applied' ? { job, version } : undefined;
+    const value = Buffer.from(JSON.stringify(job));
+    const mutation: Mutation = { kind: 'put', key: jobKey(job), value };
+    const isApplied = await this.write(JOBS, JOBS_PARTITION, mutation, guard, version);
+    return isApplied ? { job, version } : undefined;
   }
 
   /** All jobs, done by somebody or not. */
@@ -214,12 +198,20 @@ export class Catalogue {
   /** Removes a job, unless another has changed it meanwhile: then it is another's, or a new one. */
   async removeJob(record: JobRecord): Promise<void> {
     const key = jobKey(record.job);
-    await this.driver.write(JOBS, {
-      partition: JOBS_PARTITION,
-      mutations: [{ kind: 'delete', key }],
-      guard: { kind: 'version', key, version: record.version },
-      version: newVersion(),
-    });
+    const guard: Guard = { kind: 'version', key, version: record.version };
+    await this.write(JOBS, JOBS_PARTITION, { kind: 'delete', key }, guard);
+  }
+
+  /** @returns whether the guard held. */
+  private async write(
+    container: Container,
+    partition: Uint8Array,
+    mutation: Mutation,
+    guard: Guard,
+    version = newVersion(),
+  ): Promise<boolean> {
+    const request = { partition, mutations: [mutation], guard, version };
+    return (await this.driver.write(container, request)) === 'applied';
   }
 }
 

@@ -21,10 +21,15 @@ function isName(raw: string, shortest: number): boolean {
   return raw.length >= shortest && raw.length <= 255 && NAME.test(raw);
 }
 
-/** The only maker of a TableName. @throws {ValidationError} with the data API's message (section 4). */
+/** Whether `raw` can be a table's name. */
+export function isTableName(raw: string): raw is TableName {
+  return isName(raw, 3);
+}
+
+/** Makes a TableName of a text. @throws {ValidationError} with the data API's message (section 4). */
 export function parseTableName(raw: string): TableName {
-  if (!isName(raw, 3)) throw new ValidationError(`Wrong table name '${quoted(raw)}' found`);
-  return raw as TableName;
+  if (!isTableName(raw)) throw new ValidationError(`Wrong table name '${quoted(raw)}' found`);
+  return raw;
 }
 
 /** @throws {ValidationError} unless `raw` is 3 to 255 of `A-Z a-z 0-9 _ . -`. */

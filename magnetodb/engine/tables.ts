@@ -15,7 +15,7 @@ import {
   TableNotExistsError,
   ValidationError,
 } from './errors.js';
-import { parseTableName, quoted } from './names.js';
+import { isTableName, quoted } from './names.js';
 import type { EngineOptions } from './options.js';
 import type {
   ListTablesAnswer,
@@ -230,15 +230,6 @@ export class Tables {
     const key = cacheKey(project, name);
     this.#cache.delete(key);
     this.#lookups.delete(key);
-  }
-}
-
-function isTableName(name: string): boolean {
-  try {
-    parseTableName(name);
-    return true;
-  } catch {
-    return false;
   }
 }
 

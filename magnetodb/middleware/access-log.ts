@@ -34,7 +34,7 @@ export const factory: FilterFactory<Static<typeof Options>> = {
       }
       const startMs = performance.now();
       const { socket } = req;
-      // Asked for now: a closed socket doesn't know its peer any more.
+      // Asked at once: a closed socket doesn't know its peer any more.
       const peer = socket.remoteAddress;
       const sentBefore = socket.bytesWritten;
       // 'close' comes once for every answer, also after 'finish'.
