@@ -22,8 +22,16 @@ import type { IndexDefinition, ProjectId, TableDescription, TableName, TableStat
 import { baseKey } from './rows.js';
 import type { V1Type } from './values.js';
 
-const CATALOGUE: Container = { id: containerId('00000000-0000-1000-8000-000000000001'), project: '' };
-const JOBS: Container = { id: containerId('00000000-0000-1000-8000-000000000002'), project: '' };
+const CATALOGUE: Container = {
+  id: containerId('00000000-0000-1000-8000-000000000001'),
+  project: '',
+  kind: 'guarded',
+};
+const JOBS: Container = {
+  id: containerId('00000000-0000-1000-8000-000000000002'),
+  project: '',
+  kind: 'guarded',
+};
 const JOBS_PARTITION = Buffer.from('schema');
 const PAGE_ROWS = 500;
 
@@ -217,7 +225,7 @@ export class Catalogue {
 
 /** The container that holds a table's rows. */
 export function containerOf(project: ProjectId, tableId: string): Container {
-  return { id: containerId(tableId), project };
+  return { id: containerId(tableId), project, kind: 'guarded' };
 }
 
 function tableRef(project: ProjectId, name: string): RowRef {

@@ -40,11 +40,24 @@ export function containerId(text: string): ContainerId {
   return text as ContainerId;
 }
 
-/** One table's rows. `project` tells a driver where to put it (Cassandra: the keyspace); `id` alone identifies it. */
+/**
+ * How a container is written, from its creation on and for good: the two never mix on one container, since a store
+ * that orders plain writes by clocks and compare-and-sets by ballots (Cassandra) would lose updates.
+ *
+ * - `guarded`: every write is a compare-and-set, whatever its guard.
+ * - `plain`: writes take no guard but `any`, and may be much cheaper. Of two that overlap, either may remain, whole.
+ */
+export type ContainerKind = 'guarded' | 'plain';
+
+/**
+ * One table's rows. `project` tells a driver where to put it (Cassandra: the keyspace); `id` alone identifies it. Every
+ * call names the kind that the container was created with.
+ */
 export interface Container {
   readonly id: ContainerId;
   /** The owner's project id; the empty text for the service's own containers. */
   readonly project: string;
+  readonly kind: ContainerKind;
 }
 
 /** The longest keys that every driver takes, in bytes. */
@@ -52,6 +65,12 @@ export const MAX_PARTITION_BYTES = 2048;
 export const MAX_KEY_BYTES = 1024;
 /** The longest index name, in characters out of `A-Z a-z 0-9 _ . -`. */
 export const MAX_INDEX_NAME_LENGTH = 255;
+
+/**
+ * What one write may hold, as `writeSizeBytes` counts it. Cassandra's frames and mutations end at 16 MiB; the rest is
+ * for what they hold besides.
+ */
+export const MAX_WRITE_BYTES = 15 * 1024 * 1024;
 
 /** A version's length in bytes. */
 export const VERSION_BYTES = 16;
@@ -98,11 +117,26 @@ export type Guard =
 export interface WriteRequest {
   /** 1 to MAX_PARTITION_BYTES bytes. */
   readonly partition: Uint8Array;
-  /** At least one, each row at most once. */
+  /** At least one, each row at most once, together no more than MAX_WRITE_BYTES. */
   readonly mutations: readonly Mutation[];
+  /** On a plain container always `any`. */
   readonly guard: Guard;
   /** The version that the rows put by this write get. Never used for another write. */
   readonly version: Version;
+}
+
+/** What a mutation costs in a write besides its keys and its value, in bytes. */
+const MUTATION_OVERHEAD_BYTES = 128;
+
+/** How much one write holds: for each mutation its partition, its keys, its value, and a flat amount for the rest. */
+export function writeSizeBytes(partition: Uint8Array, mutations: readonly Mutation[]): number {
+  let bytes = 0;
+  for (const mutation of mutations) {
+    const { index, indexKey, sortKey } = mutation.key;
+    bytes += MUTATION_OVERHEAD_BYTES + partition.length + index.length + indexKey.length + sortKey.length;
+    if (mutation.kind === 'put') bytes += mutation.value.length;
+  }
+  return bytes;
 }
 
 /** `strong`: sees every write answered before. `eventual`: may be cheaper, and may miss recent writes. */

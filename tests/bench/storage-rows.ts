@@ -63,7 +63,7 @@ async function measureRawLmdb(): Promise<void> {
 async function measureDriver(): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'magnetodb-bench-'));
   const driver = await openDriver('lmdb', { dataDir }, silentLogger);
-  const container: Container = { id: containerId(randomUUID()), project: '' };
+  const container: Container = { id: containerId(randomUUID()), project: '', kind: 'guarded' };
   await driver.createContainer(container);
   await measure('driver: put, 1 KB', (index) =>
     driver.write(container, {

@@ -2,12 +2,11 @@
  * What the contract says of a driver whose store is gone: each call fails with an error that the contract names, as a
  * rejected promise and never as an exception, and `close` works.
  */
-import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { containerId, type StorageDriver } from '../../magnetodb/storage/driver.js';
+import type { StorageDriver } from '../../magnetodb/storage/driver.js';
 import { OutcomeUnknownError, StorageUnavailableError } from '../../magnetodb/storage/errors.js';
 import { newVersion } from '../../magnetodb/storage/versions.js';
-import { baseKey, put } from './storage-driver-suite.js';
+import { baseKey, newContainer, put } from './storage-driver-suite.js';
 
 /** Defines the tests. @param open opens the driver on a store that does not answer. */
 export function failingDriverSuite(
@@ -16,7 +15,7 @@ export function failingDriverSuite(
   errorOfWrites: typeof OutcomeUnknownError | typeof StorageUnavailableError = StorageUnavailableError,
 ): void {
   describe(`StorageDriver without its store: ${name}`, () => {
-    const container = { id: containerId(randomUUID()), project: '' };
+    const container = newContainer();
     const partition = Buffer.from('partition');
     const ref = { partition, key: baseKey('a') };
     const page = { partition, index: '', reverse: false, limit: 1, consistency: 'strong' } as const;

@@ -121,7 +121,7 @@ async function main(): Promise<void> {
     holdTheLock(dataDir);
     return;
   }
-  const container = { id: containerId(id), project: '' };
+  const container: Container = { id: containerId(id), project: '', kind: 'guarded' };
   const driver = await openDriver('lmdb', { dataDir }, silentLogger);
   tell({ kind: 'ready' });
   if (what === 'increment') await increment(driver, container, Number(argument));

@@ -10,8 +10,11 @@ import {
   MAX_INDEX_NAME_LENGTH,
   MAX_KEY_BYTES,
   MAX_PARTITION_BYTES,
+  MAX_WRITE_BYTES,
   containerId,
+  writeSizeBytes,
   type Container,
+  type ContainerKind,
   type Guard,
   type Mutation,
   type RangeRequest,
@@ -19,6 +22,7 @@ import {
   type RowKey,
   type ScanRequest,
   type StorageDriver,
+  type WriteRequest,
 } from '../../magnetodb/storage/driver.js';
 import { ContainerNotFoundError } from '../../magnetodb/storage/errors.js';
 import { newVersion } from '../../magnetodb/storage/versions.js';
@@ -56,9 +60,9 @@ export function put(key: RowKey, value: string | Uint8Array = 'value', expiresAt
   return { kind: 'put', key, value: stored, ...(expiresAtMs === undefined ? {} : { expiresAtMs }) };
 }
 
-/** A new container's id and its owner. */
-export function newContainer(project = ''): Container {
-  return { id: containerId(randomUUID()), project };
+/** A new container's id, its owner and its kind. */
+export function newContainer(project = '', kind: ContainerKind = 'guarded'): Container {
+  return { id: containerId(randomUUID()), project, kind };
 }
 
 function newPartition(): Buffer {
@@ -469,6 +473,143 @@ export function storageDriverSuite(name: string, open: () => Promise<StorageDriv
         );
         expect(answers.filter((answer) => answer === 'applied').length).to.equal(1);
         expect(await valueOf(baseKey('a'))).to.equal(`writer ${answers.indexOf('applied')}`);
+      });
+    });
+
+    describe('what a caller may ask', () => {
+      // The caller's mistake is not the store's: it must not look like something that a retry may help.
+      it('refuses a write that the contract does not allow, without touching the store', async () => {
+        const version = newVersion();
+        const allowed: WriteRequest = { partition, mutations: [put(baseKey('a'))], guard: ANY, version };
+        const large = put(baseKey('large'), Buffer.alloc(MAX_WRITE_BYTES));
+        const requests: Record<string, WriteRequest> = {
+          'no mutation': { ...allowed, mutations: [] },
+          'a row twice': { ...allowed, mutations: [put(baseKey('twice')), put(baseKey('twice'))] },
+          'no version': { ...allowed, version: NOTHING },
+          'no partition': { ...allowed, partition: NOTHING },
+          'a partition that is too long': { ...allowed, partition: Buffer.alloc(MAX_PARTITION_BYTES + 1) },
+          'a key that is too long': {
+            ...allowed,
+            mutations: [put(baseKey(Buffer.alloc(MAX_KEY_BYTES + 1)))],
+          },
+          'a base row with an index key': {
+            ...allowed,
+            mutations: [put({ ...baseKey('a'), indexKey: version })],
+          },
+          'an index name with a blank': { ...allowed, mutations: [put(indexKey('a b', 'a'))] },
+          'too many bytes': { ...allowed, mutations: [large] },
+        };
+        for (const [what, request] of Object.entries(requests)) {
+          const error = await rejection(driver.write(container, request));
+          expect(error, what).to.be.instanceOf(RangeError);
+        }
+        expect(await range()).to.deep.equal([]);
+      });
+
+      // The most that one item with its index copies may be.
+      it('takes a write of as many bytes as the contract allows', async () => {
+        const keys = ['a', 'b', 'c', 'd', 'e', 'f'].map((key) => baseKey(key));
+        const empty = keys.map((key) => put(key, NOTHING));
+        const each = Math.floor((MAX_WRITE_BYTES - writeSizeBytes(partition, empty)) / keys.length);
+        expect(await write(keys.map((key) => put(key, Buffer.alloc(each, 1))))).to.equal('applied');
+        for (const key of keys) expect((await get(key))?.value.length).to.equal(each);
+      });
+
+      it('refuses a page of no rows', async () => {
+        expect(await rejection(driver.range(container, rangeRequest({ limit: 0 })))).to.be.instanceOf(
+          RangeError,
+        );
+        expect(await rejection(driver.scan(container, scanRequest({ limit: 0 })))).to.be.instanceOf(
+          RangeError,
+        );
+      });
+    });
+
+    describe('plain containers', () => {
+      let plainOne: Container;
+      before(async () => {
+        plainOne = newContainer('', 'plain');
+        await driver.createContainer(plainOne);
+      });
+      after(() => driver.dropContainer(plainOne));
+
+      const writePlain = (mutations: readonly Mutation[], version = newVersion()): Promise<string> =>
+        driver.write(plainOne, { partition, mutations, guard: ANY, version });
+      const plainValue = async (key: string): Promise<string | undefined> => {
+        const row = await driver.get(plainOne, { partition, key: baseKey(key) }, 'strong');
+        return row && Buffer.from(row.value).toString();
+      };
+
+      // Kinds never mix on one container, so a guard can't be meant.
+      it('take no guard', async () => {
+        const key = baseKey('a');
+        const guards: Guard[] = [
+          { kind: 'absent', key },
+          { kind: 'version', key, version: newVersion() },
+        ];
+        for (const guard of guards) {
+          const request = { partition, mutations: [put(key)], guard, version: newVersion() };
+          expect(await rejection(driver.write(plainOne, request))).to.be.instanceOf(RangeError);
+        }
+        expect(await plainValue('a')).to.equal(undefined);
+      });
+
+      it('keep rows with their keys, versions and values', async () => {
+        const version = newVersion();
+        const entry = indexKey('i', bytes([0, 1]), 'x');
+        expect(await writePlain([put(baseKey('a'), 'first'), put(entry, 'entry')], version)).to.equal(
+          'applied',
+        );
+        const expected = [
+          { key: baseKey('a'), version, value: bytes('first') },
+          { key: entry, version, value: bytes('entry') },
+        ].map(plain);
+        const refs = [baseKey('a'), entry].map((key) => ({ partition, key }));
+        expect((await driver.getMany(plainOne, refs, 'strong')).map(plain)).to.deep.equal(expected);
+        expect(plain(await driver.get(plainOne, refs[0]!, 'strong'))).to.deep.equal(expected[0]);
+        const page = await driver.range(plainOne, rangeRequest({ index: 'i' }));
+        expect(page.rows.map(plain)).to.deep.equal([expected[1]]);
+      });
+
+      // Clocks order plain writes: two of one client must not be taken for simultaneous, or in the wrong order.
+      it('keep the order of writes that follow each other', async () => {
+        for (let round = 0; round < 50; round += 1) {
+          await writePlain([put(baseKey('a'), `first ${round}`)]);
+          await writePlain([{ kind: 'delete', key: baseKey('a') }]);
+          expect(await plainValue('a')).to.equal(undefined);
+          await writePlain([put(baseKey('a'), `second ${round}`)]);
+          expect(await plainValue('a')).to.equal(`second ${round}`);
+        }
+      });
+
+      // Of two that overlap either may remain, but whole: with the version of the one whose value it has.
+      it('never mix two writes that overlap', async () => {
+        for (let round = 0; round < 20; round += 1) {
+          const versions = Array.from({ length: 8 }, () => newVersion());
+          const nameOf = (version: Uint8Array): string => Buffer.from(version).toString('hex');
+          await Promise.all(
+            versions.map((version) => writePlain([put(baseKey('a'), nameOf(version))], version)),
+          );
+          const row = await driver.get(plainOne, { partition, key: baseKey('a') }, 'strong');
+          expect(Buffer.from(row?.value ?? []).toString()).to.equal(nameOf(row?.version ?? NOTHING));
+        }
+      });
+
+      it('are scanned, and forget what has expired', async () => {
+        const expiresAtMs = Date.now() + 1200;
+        await writePlain([
+          put(baseKey('soon'), partition, expiresAtMs),
+          put(baseKey('stays'), partition),
+          put(baseKey('gone'), partition, 1),
+          put(indexKey('i', 'entry'), 'entry'),
+        ]);
+        const mine = async (): Promise<string[]> =>
+          texts((await wholeScan(plainOne)).filter((row) => partition.equals(row.value)));
+        const before = await mine();
+        if (Date.now() < expiresAtMs) expect(before).to.deep.equal(['soon', 'stays']);
+        await sleep(Math.max(0, expiresAtMs - Date.now()) + 1); // the clock itself is what is waited for
+        expect(await mine()).to.deep.equal(['stays']);
+        expect(await plainValue('soon')).to.equal(undefined);
       });
     });
 

@@ -6,19 +6,19 @@
  * time. Writes go through the group writer, which answers after the flush.
  */
 import type { Logger } from '../../logging/logger.js';
-import {
-  VERSION_BYTES,
-  type Consistency,
-  type Container,
-  type Guard,
-  type Mutation,
-  type Page,
-  type RangeRequest,
-  type Row,
-  type RowRef,
-  type ScanRequest,
-  type StorageDriver,
-  type WriteRequest,
+import { checkLimit, checkWrite } from '../checks.js';
+import type {
+  Consistency,
+  Container,
+  Guard,
+  Mutation,
+  Page,
+  RangeRequest,
+  Row,
+  RowRef,
+  ScanRequest,
+  StorageDriver,
+  WriteRequest,
 } from '../driver.js';
 import { ContainerNotFoundError, StorageUnavailableError } from '../errors.js';
 import { readFailure } from './errors.js';
@@ -227,9 +227,10 @@ class LmdbDriver implements StorageDriver {
 
   write(container: Container, request: WriteRequest): Promise<'applied' | 'conflict'> {
     return this.call(() => {
+      checkWrite(container, request);
       const id = this.idOf(container);
       const keys = new PartitionKeys(id, request.partition);
-      const changes = changesOf(keys, request);
+      const changes = request.mutations.map((mutation) => changeOf(keys, request, mutation));
       const guardedKey = request.guard.kind === 'any' ? undefined : keys.rowKey(request.guard.key);
       const bytes = changes.reduce(
         (sum, change) => sum + change.key.length + (change.stored?.length ?? 0),
@@ -331,7 +332,7 @@ class LmdbDriver implements StorageDriver {
     index: string,
     isWanted: (stored: Buffer) => boolean,
   ): Promise<Page> {
-    if (!(request.limit >= 1)) throw new RangeError(`a limit is at least 1, not ${request.limit}`);
+    checkLimit(request.limit);
     const limit = Math.min(request.limit, PAGE_ROWS);
     await this.turn.enter(Math.min(limit, ROWS_CHARGED_AT_ONCE));
     const nowMs = this.now();
@@ -402,17 +403,6 @@ class LmdbDriver implements StorageDriver {
 }
 
 const NOTHING = Buffer.alloc(0);
-
-/** Checks a write's form and encodes its rows. @throws RangeError for what the contract does not allow. */
-function changesOf(keys: PartitionKeys, request: WriteRequest): Change[] {
-  if (request.mutations.length === 0) throw new RangeError('a write has at least one mutation');
-  if (request.version.length !== VERSION_BYTES) throw new RangeError(`a version has ${VERSION_BYTES} bytes`);
-  const changes = request.mutations.map((mutation) => changeOf(keys, request, mutation));
-  if (new Set(changes.map((change) => change.key.toString('latin1'))).size < changes.length) {
-    throw new RangeError('a write changes each row at most once');
-  }
-  return changes;
-}
 
 function changeOf(keys: PartitionKeys, request: WriteRequest, mutation: Mutation): Change {
   const key = keys.rowKey(mutation.key);

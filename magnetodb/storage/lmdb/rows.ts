@@ -14,10 +14,8 @@
  * slices of the hashes. The value holds the partition itself, so that a hash that two partitions share is noticed.
  */
 import { hash } from 'node:crypto';
+import { checkIndexName, checkKeyPart, checkPartition, checkRowKey } from '../checks.js';
 import {
-  MAX_INDEX_NAME_LENGTH,
-  MAX_KEY_BYTES,
-  MAX_PARTITION_BYTES,
   VERSION_BYTES,
   type ContainerId,
   type KeyBound,
@@ -48,8 +46,6 @@ const ESCAPED_END = Buffer.from([0, 1]);
 /** Follows ESCAPED_END and all that may begin with it, and precedes an escaped 00. */
 const PAST_ESCAPED_END = Buffer.from([0, 2]);
 
-const INDEX_NAME = /^[A-Za-z0-9_.-]*$/;
-
 /** The entries from `from` on and before `to`, in LMDB's order. */
 export interface Span {
   readonly from: Buffer;
@@ -59,25 +55,6 @@ export interface Span {
 /** A container's id as 16 bytes. */
 export function idBytes(id: ContainerId): Buffer {
   return Buffer.from(id.replaceAll('-', ''), 'hex');
-}
-
-/** @throws RangeError for a partition that is not 1 to MAX_PARTITION_BYTES bytes long: the caller's mistake. */
-function checkPartition(partition: Uint8Array): void {
-  if (partition.length < 1 || partition.length > MAX_PARTITION_BYTES) {
-    throw new RangeError(`a partition has 1 to ${MAX_PARTITION_BYTES} bytes, not ${partition.length}`);
-  }
-}
-
-function checkKeyPart(part: Uint8Array): void {
-  if (part.length > MAX_KEY_BYTES) {
-    throw new RangeError(`a key has up to ${MAX_KEY_BYTES} bytes, not ${part.length}`);
-  }
-}
-
-function checkIndexName(index: string): void {
-  if (index.length > MAX_INDEX_NAME_LENGTH || !INDEX_NAME.test(index)) {
-    throw new RangeError(`an index name has up to ${MAX_INDEX_NAME_LENGTH} of A-Z a-z 0-9 _ . -`);
-  }
 }
 
 function hashOf(partition: Uint8Array): Buffer {
@@ -117,12 +94,8 @@ export class PartitionKeys {
 
   /** A row's key. @throws RangeError for a key longer than the contract allows. */
   rowKey(key: RowKey): Buffer {
-    checkKeyPart(key.sortKey);
-    if (key.index === '') {
-      if (key.indexKey.length > 0) throw new RangeError('a base row has an empty indexKey');
-      return Buffer.concat([this.base, key.sortKey]);
-    }
-    checkKeyPart(key.indexKey);
+    checkRowKey(key);
+    if (key.index === '') return Buffer.concat([this.base, key.sortKey]);
     return Buffer.concat([this.indexPrefix(key.index), escaped(key.indexKey), ESCAPED_END, key.sortKey]);
   }
 
