@@ -71,6 +71,11 @@ export function choice<T extends string>(option: Rest<T> & { readonly choices: r
   return { ...rest, format: choices };
 }
 
+/** A secret: one line of text that no message and no sample shows. */
+export function secret(option: Omit<Rest<string>, 'sensitive'>): Option<string> {
+  return { ...option, format: 'text', sensitive: true };
+}
+
 const DAY_SECONDS = 86_400;
 
 export const schema = {
@@ -96,8 +101,8 @@ export const schema = {
       flag: '--paste-config',
     }),
     storage_driver: text({
-      doc: 'The store that keeps the tables. lmdb: embedded, for one machine.',
-      default: 'lmdb',
+      doc: 'The store that keeps the tables. cassandra: an Apache Cassandra cluster, see [cassandra]. lmdb: embedded, for one machine.',
+      default: 'cassandra',
       env: 'MAGNETODB_STORAGE_DRIVER',
     }),
     data_dir: path({
@@ -215,6 +220,152 @@ export const schema = {
       min: 1,
       max: 100,
       env: 'MAGNETODB_TABLES_JOB_ATTEMPTS',
+    }),
+  },
+  cassandra: {
+    contact_points: text({
+      doc: 'Nodes of the cluster to begin with, separated by commas, each as host or host:port ([address]:port for IPv6). The others are found through them; name several, so that one may be down.',
+      default: '127.0.0.1',
+      env: 'MAGNETODB_CASSANDRA_CONTACT_POINTS',
+    }),
+    port: wholeNumber({
+      doc: "The nodes' native_transport_port.",
+      default: 9042,
+      min: 1,
+      max: 65535,
+      env: 'MAGNETODB_CASSANDRA_PORT',
+    }),
+    local_data_center: text({
+      doc: 'The data centre that this process talks to, as nodetool status names it. datacenter1 is what a cluster with SimpleSnitch calls its only one.',
+      default: 'datacenter1',
+      env: 'MAGNETODB_CASSANDRA_LOCAL_DATA_CENTER',
+    }),
+    username: text({
+      doc: "The role to log in as, where Cassandra's authenticator asks for one. It must be allowed to create keyspaces. Empty: none.",
+      default: '',
+      env: 'MAGNETODB_CASSANDRA_USERNAME',
+    }),
+    password: secret({
+      doc: "The role's password.",
+      default: '',
+      env: 'MAGNETODB_CASSANDRA_PASSWORD',
+    }),
+    tls: onOff({
+      doc: 'Whether to speak TLS with the nodes (client_encryption_options).',
+      default: false,
+      env: 'MAGNETODB_CASSANDRA_TLS',
+    }),
+    tls_ca_file: path({
+      doc: "The certificate authorities, in PEM, that vouch for the nodes. Empty: the system's.",
+      default: '',
+      env: 'MAGNETODB_CASSANDRA_TLS_CA_FILE',
+    }),
+    tls_cert_file: path({
+      doc: "This process's certificate, in PEM, where the nodes ask for one (require_client_auth). Empty: none.",
+      default: '',
+      env: 'MAGNETODB_CASSANDRA_TLS_CERT_FILE',
+    }),
+    tls_key_file: path({
+      doc: "The certificate's private key, in PEM.",
+      default: '',
+      env: 'MAGNETODB_CASSANDRA_TLS_KEY_FILE',
+    }),
+    tls_verify_host_name: onOff({
+      doc: "Whether a node's certificate must name the address that it is reached by. Turn it off only where certificates name none.",
+      default: true,
+      env: 'MAGNETODB_CASSANDRA_TLS_VERIFY_HOST_NAME',
+    }),
+    keyspace_prefix: text({
+      doc: 'What the names of our keyspaces begin with: 1 to 13 of a-z, 0-9 and _, a letter first. Deployments that share a cluster need different ones. Never change it: the tables of before would not be found.',
+      default: 'magnetodb',
+      env: 'MAGNETODB_CASSANDRA_KEYSPACE_PREFIX',
+    }),
+    replication_strategy: choice<'SimpleStrategy' | 'NetworkTopologyStrategy'>({
+      doc: 'How keyspaces made from now on are replicated. SimpleStrategy: replication_factor copies, wherever. NetworkTopologyStrategy: as data_center_replication says; take it for racks and data centres. Those that exist are changed by ALTER KEYSPACE.',
+      choices: ['SimpleStrategy', 'NetworkTopologyStrategy'],
+      default: 'SimpleStrategy',
+      env: 'MAGNETODB_CASSANDRA_REPLICATION_STRATEGY',
+    }),
+    replication_factor: wholeNumber({
+      doc: 'Copies of each row under SimpleStrategy. 3 outlives one lost node; a cluster of one node needs 1.',
+      default: 3,
+      min: 1,
+      max: 100,
+      env: 'MAGNETODB_CASSANDRA_REPLICATION_FACTOR',
+    }),
+    data_center_replication: text({
+      doc: 'Copies of each row in each data centre under NetworkTopologyStrategy: name:copies, separated by commas, as dc1:3, dc2:3.',
+      default: '',
+      env: 'MAGNETODB_CASSANDRA_DATA_CENTER_REPLICATION',
+    }),
+    serial_consistency: choice<'LOCAL_SERIAL' | 'SERIAL'>({
+      doc: 'Which replicas decide about compare-and-sets. LOCAL_SERIAL: those of the local data centre, right where one data centre takes all writes. SERIAL: those of all; needed where several take writes, slower by the way between them. It is written down in the cluster at the first start; a process that is told another one refuses to start.',
+      choices: ['LOCAL_SERIAL', 'SERIAL'],
+      default: 'LOCAL_SERIAL',
+      env: 'MAGNETODB_CASSANDRA_SERIAL_CONSISTENCY',
+    }),
+    connect_timeout: decimalNumber({
+      doc: 'Seconds that the start waits for the cluster. Without an answer the service starts all the same, answers 503, and goes on trying.',
+      default: 5,
+      min: 0.1,
+      max: 300,
+      env: 'MAGNETODB_CASSANDRA_CONNECT_TIMEOUT',
+    }),
+    server_timeout: decimalNumber({
+      doc: "Seconds that one node may take to answer one statement. Keep it above the nodes' own read_request_timeout (5) and cas_contention_timeout (1.8), or answers are given up that are about to come.",
+      default: 5.5,
+      min: 0.1,
+      max: 300,
+      env: 'MAGNETODB_CASSANDRA_SERVER_TIMEOUT',
+    }),
+    request_timeout: decimalNumber({
+      doc: 'Seconds that one step of a request may take with all that is tried again, such as the search for the outcome of a write that no node has answered; then the client gets 503.',
+      default: 12,
+      min: 0.1,
+      max: 600,
+      env: 'MAGNETODB_CASSANDRA_REQUEST_TIMEOUT',
+    }),
+    connections_per_host: wholeNumber({
+      doc: 'Connections from each process to each local node. One carries thousands of statements at a time; raise it where a fast network leaves nodes idle.',
+      default: 2,
+      min: 1,
+      max: 64,
+      env: 'MAGNETODB_CASSANDRA_CONNECTIONS_PER_HOST',
+    }),
+    max_requests: wholeNumber({
+      doc: 'Statements that a process has under way at a time; what comes beyond is answered with 503 at once, before it takes memory. Lower it where overloaded nodes time out.',
+      default: 1024,
+      min: 1,
+      max: 32768,
+      env: 'MAGNETODB_CASSANDRA_MAX_REQUESTS',
+    }),
+    max_bytes: wholeNumber({
+      doc: 'Bytes that a process may be writing, or expects back, at a time; what comes beyond is answered with 503 at once.',
+      default: 268435456,
+      min: 16777216,
+      max: 17179869184,
+      env: 'MAGNETODB_CASSANDRA_MAX_BYTES',
+    }),
+    max_prepared: wholeNumber({
+      doc: "Prepared statements that a process keeps, about ten for each table in use. Raise the nodes' prepared_statements_cache_size with it.",
+      default: 10000,
+      min: 100,
+      max: 1000000,
+      env: 'MAGNETODB_CASSANDRA_MAX_PREPARED',
+    }),
+    speculative_delay: decimalNumber({
+      doc: 'Seconds after which a read that is not answered is asked of a second replica, too. 0: never.',
+      default: 0.5,
+      min: 0,
+      max: 60,
+      env: 'MAGNETODB_CASSANDRA_SPECULATIVE_DELAY',
+    }),
+    gc_grace_seconds: wholeNumber({
+      doc: 'Seconds for which tables made from now on keep the traces of deleted rows. Every replica must be repaired within that time, or deleted items may come back; index entries that change often make reads slow until it is over. Not below the max_hint_window of the nodes (three hours).',
+      default: 864000,
+      min: 0,
+      max: 31536000,
+      env: 'MAGNETODB_CASSANDRA_GC_GRACE_SECONDS',
     }),
   },
 } satisfies Schema;

@@ -4,6 +4,7 @@ import { createEngine } from '../engine/engine.js';
 import { silentLogger, type Logger } from '../logging/logger.js';
 import { loadPipeline } from '../pipeline/loader.js';
 import { openDriver } from '../storage/registry.js';
+import { cassandraOptions } from './cassandra-options.js';
 import { startHttpServer } from './http-server.js';
 
 export interface RunningService {
@@ -30,7 +31,11 @@ export async function startService(
   /** What is open, in the order of opening. */
   const parts: Part[] = [];
   try {
-    const driver = await openDriver(main.storage_driver, { dataDir: main.data_dir }, logger);
+    const driver = await openDriver(
+      main.storage_driver,
+      { dataDir: main.data_dir, cassandra: cassandraOptions(config.cassandra) },
+      logger,
+    );
     parts.push(driver);
     const engine = await createEngine({
       driver,

@@ -149,7 +149,7 @@ describe('loadConfig', () => {
         ),
       ];
       const config = loadConfig({ configFiles });
-      expect(config.DEFAULT.data_dir).to.equal('/d/7/lmdbx');
+      expect(config.DEFAULT.data_dir).to.equal('/d/7/cassandrax');
       expect(config.tables.job_attempts).to.equal(7);
     });
 
@@ -233,7 +233,7 @@ describe('loadConfig', () => {
 
     it('names an unknown section, its first option, file and line', () => {
       expect(refusalOf('[DEFAULT]\n[tabels]\njob_attempts = 1\n')).to.equal(
-        'FILE:2: unknown section [tabels] (of option job_attempts); there are: DEFAULT, limits, tables',
+        'FILE:2: unknown section [tabels] (of option job_attempts); there are: DEFAULT, limits, tables, cassandra',
       );
     });
 

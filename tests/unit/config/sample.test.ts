@@ -30,6 +30,7 @@ describe('sampleConfig', () => {
         ...defaults.DEFAULT,
         limits: defaults.limits,
         tables: defaults.tables,
+        cassandra: { ...defaults.cassandra, password: '<secret>' },
       });
     } finally {
       rmSync(folder, { recursive: true });
@@ -86,6 +87,6 @@ describe('shipped configuration files', () => {
 
   it('magnetodb.conf loads', () => {
     const { DEFAULT } = loadConfig({ configFiles: [path.join(shippedConfigFolder, 'magnetodb.conf')] });
-    expect(DEFAULT).to.include({ data_dir: '/var/lib/magnetodb', log_format: 'json' });
+    expect(DEFAULT).to.include({ storage_driver: 'cassandra', log_format: 'json' });
   });
 });

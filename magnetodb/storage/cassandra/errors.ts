@@ -1,0 +1,150 @@
+/**
+ * How the client library's errors become those of the contract. What decides is whether a statement may have been
+ * carried out: a client that is told "nothing was changed" tries again.
+ */
+import { errors, types } from 'cassandra-driver';
+import {
+  ContainerNotFoundError,
+  OutcomeUnknownError,
+  StorageConfigurationError,
+  StorageError,
+  StorageUnavailableError,
+} from '../errors.js';
+
+/** The protocol's error codes, as plain numbers: those of an error are. */
+const responseErrorCodes: Readonly<Record<keyof typeof types.responseErrorCodes, number>> =
+  types.responseErrorCodes;
+
+/** A node answered that it has not begun with the statement. */
+const REFUSALS: ReadonlySet<number> = new Set([
+  responseErrorCodes.badCredentials,
+  responseErrorCodes.unavailableException,
+  responseErrorCodes.overloaded,
+  responseErrorCodes.isBootstrapping,
+  responseErrorCodes.syntaxError,
+  responseErrorCodes.unauthorized,
+  responseErrorCodes.invalid,
+  responseErrorCodes.configError,
+  responseErrorCodes.alreadyExists,
+  responseErrorCodes.unprepared,
+]);
+
+/** What comes back while a table is being dropped, or after that, among other reasons. */
+const DROPPED_TABLE_HINTS: ReadonlySet<number> = new Set([
+  responseErrorCodes.serverError,
+  responseErrorCodes.readFailure,
+  responseErrorCodes.writeFailure,
+  responseErrorCodes.invalid,
+  responseErrorCodes.unprepared,
+]);
+
+/** Why a single node did not do what it was asked; the client gives a text where it did not even ask. */
+type NodeError = string | Error | null | undefined;
+
+function nodeErrors(error: unknown): NodeError[] {
+  if (error instanceof errors.NoHostAvailableError) {
+    return Object.values((error.innerErrors ?? {}) as Record<string, NodeError>);
+  }
+  return [error instanceof Error ? error : String(error)];
+}
+
+function isRefusal(error: NodeError): boolean {
+  // A text ("considered as DOWN"), or nothing: this node was not asked.
+  if (typeof error === 'string' || error === null || error === undefined) return true;
+  if (error instanceof errors.ResponseError) return REFUSALS.has(error.code);
+  if (error instanceof errors.BusyConnectionError) return true;
+  if (error instanceof errors.OperationTimedOutError) return false;
+  if ('isSocketError' in error) return 'requestNotWritten' in error && error.requestNotWritten === true;
+  // What the pool throws when it has no connection to give; all other kinds have a class of their own.
+  return error.constructor === Error && error.message === 'No connection available';
+}
+
+/** Whether it is certain that no node has begun with the statement. */
+export function nothingWasDone(error: unknown): boolean {
+  return nodeErrors(error).every(isRefusal);
+}
+
+/** Whether a node refused for lack of live replicas. Under Paxos v1 that may come after a proposal was accepted. */
+export function isUnavailable(error: unknown): boolean {
+  return nodeErrors(error).some(
+    (one) => one instanceof errors.ResponseError && one.code === responseErrorCodes.unavailableException,
+  );
+}
+
+/** Whether the statement's table may be gone: somebody has to look. */
+export function mayBeDropped(error: unknown): boolean {
+  return nodeErrors(error).some(
+    (one) => one instanceof errors.ResponseError && DROPPED_TABLE_HINTS.has(one.code),
+  );
+}
+
+/** Whether the error looks like one of the moment in which a node forgets the table. */
+export function isBeingDropped(error: unknown): boolean {
+  return nodeErrors(error).some(
+    (one) =>
+      one instanceof errors.ResponseError &&
+      one.code !== responseErrorCodes.invalid &&
+      DROPPED_TABLE_HINTS.has(one.code),
+  );
+}
+
+/** Whether the statement names a keyspace or a table that the node does not know (yet). */
+export function isUnknownName(error: unknown): boolean {
+  return nodeErrors(error).some(
+    (one) => one instanceof errors.ResponseError && one.code === responseErrorCodes.invalid,
+  );
+}
+
+/** The nodes that did not answer in time. */
+export function silentNodes(error: unknown): string[] {
+  if (error instanceof errors.OperationTimedOutError) return error.host === undefined ? [] : [error.host];
+  if (!(error instanceof errors.NoHostAvailableError)) return [];
+  return Object.entries((error.innerErrors ?? {}) as Record<string, NodeError>)
+    .filter(([, one]) => one instanceof errors.OperationTimedOutError)
+    .map(([address]) => address);
+}
+
+/** An error of the contract, or of the caller's making, as it is; any other as "can't serve, nothing was changed". */
+export function readFailure(error: unknown): Error {
+  if (error instanceof StorageError || error instanceof RangeError) return error;
+  return new StorageUnavailableError(`Cassandra does not serve: ${reason(error)}`, { cause: error });
+}
+
+/** For a write whose outcome can't be found out. */
+export function outcomeUnknown(error: unknown): OutcomeUnknownError {
+  return new OutcomeUnknownError(`Cassandra did not say what became of a write: ${reason(error)}`, {
+    cause: error,
+  });
+}
+
+export function containerNotFound(id: string, error?: unknown): ContainerNotFoundError {
+  return new ContainerNotFoundError(`there is no container ${id}`, { cause: error });
+}
+
+/** What an operator must change before the store can be opened; undefined: trying again may help. */
+export function configurationFault(error: unknown): StorageConfigurationError | undefined {
+  if (error instanceof StorageConfigurationError) return error;
+  const all = nodeErrors(error);
+  const refused = all.find((one) => one instanceof errors.AuthenticationError);
+  if (refused !== undefined) {
+    return new StorageConfigurationError('Cassandra refuses [cassandra] username and password', {
+      cause: error,
+    });
+  }
+  if (error instanceof errors.ArgumentError || error instanceof TypeError) {
+    return new StorageConfigurationError(`Cassandra can't be used as configured: ${error.message}`, {
+      cause: error,
+    });
+  }
+  return undefined;
+}
+
+/** An error's reason for the operator's log, with those of the nodes; it holds neither keys nor values. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown reason';
+  if (!(error instanceof errors.NoHostAvailableError)) return error.message || error.name;
+  const nodes = Object.entries((error.innerErrors ?? {}) as Record<string, NodeError>).map(
+    ([address, one]) => `${address}: ${typeof one === 'string' ? one : (one?.message ?? 'not asked')}`,
+  );
+  return nodes.length === 0 ? 'no node is known' : nodes.join('; ');
+}
