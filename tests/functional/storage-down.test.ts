@@ -1,15 +1,11 @@
-import { join } from 'node:path';
 import { expect } from 'chai';
-import { shippedConfigFolder } from '../../magnetodb/config/index.js';
-import { createEngine } from '../../magnetodb/engine/engine.js';
 import { silentLogger, type LogFields, type Logger } from '../../magnetodb/logging/logger.js';
-import { loadPipeline } from '../../magnetodb/pipeline/loader.js';
-import { startHttpServer } from '../../magnetodb/server/http-server.js';
 import type { StorageDriver } from '../../magnetodb/storage/driver.js';
 import { failingDriver } from '../conformance/failing-driver.js';
 import { Client, tableBody, type Answer } from '../support/client.js';
 import { expectFault } from '../support/faults.js';
 import { overriding } from '../support/overriding.js';
+import { serveDriver } from '../support/serve-driver.js';
 import { openTemporaryDriver } from '../support/temporary-driver.js';
 
 const KEY = { id: { S: 'a' } };
@@ -58,25 +54,7 @@ describe('a storage that fails', () => {
   });
 
   async function serve(driver: StorageDriver): Promise<Client> {
-    const engine = await createEngine({ driver, logger, options: { jobPollMs: 10 } });
-    closing.push(() => engine.close());
-    const bind = { host: '127.0.0.1', port: 0 };
-    const pipeline = await loadPipeline(join(shippedConfigFolder, 'api-paste.ini'), { logger, engine, bind });
-    closing.push(() => pipeline.close());
-    const server = await startHttpServer(
-      {
-        ...bind,
-        maxHeaderSizeBytes: 65_536,
-        keepAliveTimeoutMs: 1000,
-        headersTimeoutMs: 5000,
-        sendTimeoutMs: 10_000,
-        shutdownTimeoutMs: 200,
-      },
-      (req, res) => {
-        pipeline.handle(req, res);
-      },
-      logger,
-    );
+    const server = await serveDriver(driver, logger);
     closing.push(() => server.close());
     return new Client(server.url, 'project');
   }
