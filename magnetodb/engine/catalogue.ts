@@ -21,6 +21,7 @@ import { newVersion } from '../storage/versions.js';
 import type { IndexDefinition, ProjectId, TableDescription, TableName, TableStatus } from './requests.js';
 import { baseKey } from './rows.js';
 import type { V1Type } from './values.js';
+import { containerKind, type WriteIsolation } from './write-isolation.js';
 
 const CATALOGUE: Container = {
   id: containerId('00000000-0000-1000-8000-000000000001'),
@@ -70,6 +71,8 @@ interface StoredTable {
   readonly hashKey: string;
   readonly rangeKey?: string;
   readonly indexes: readonly IndexDefinition[];
+  /** Absent: `always`, as all tables were before there was a choice. */
+  readonly writeIsolation?: WriteIsolation;
 }
 
 export class Catalogue {
@@ -224,8 +227,11 @@ export class Catalogue {
 }
 
 /** The container that holds a table's rows. */
-export function containerOf(project: ProjectId, tableId: string): Container {
-  return { id: containerId(tableId), project, kind: 'guarded' };
+export function containerOf(
+  project: ProjectId,
+  table: Pick<TableDescription, 'id' | 'writeIsolation'>,
+): Container {
+  return { id: containerId(table.id), project, kind: containerKind(table.writeIsolation) };
 }
 
 function tableRef(project: ProjectId, name: string): RowRef {
@@ -245,11 +251,13 @@ function encodeTable(table: TableDescription): Buffer {
     hashKey: table.hashKey,
     ...(table.rangeKey === undefined ? {} : { rangeKey: table.rangeKey }),
     indexes: table.indexes,
+    writeIsolation: table.writeIsolation,
   };
   return Buffer.from(JSON.stringify(stored));
 }
 
 function decodeTable(name: TableName, value: Uint8Array): TableDescription {
   const stored = JSON.parse(Buffer.from(value).toString()) as StoredTable;
-  return { ...stored, name, attributes: new Map(stored.attributes) };
+  const { attributes, writeIsolation = 'always', ...rest } = stored;
+  return { ...rest, name, attributes: new Map(attributes), writeIsolation };
 }

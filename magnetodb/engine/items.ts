@@ -18,6 +18,7 @@ import { checkItem, checkKey, checkSchemaType } from './table-schema.js';
 import type { OpenTable } from './tables.js';
 import { applyUpdates } from './update-actions.js';
 import type { Item } from './values.js';
+import { checkIndependent, checkUpdatesAllowed } from './write-isolation.js';
 import { WriteQueue } from './write-queue.js';
 
 /** The item as it is stored, before a change. */
@@ -62,6 +63,7 @@ export class Items {
   /** See Engine.putItem. */
   async put(table: OpenTable, request: PutItemRequest): Promise<StoredItem | undefined> {
     const { description } = table;
+    checkIndependent(description, request);
     const stored = this.checkPut(table, request.item);
     const ref = rowRef(description, request.item);
     const expiresAtMs = this.expiryOf(request.timeToLiveSeconds);
@@ -101,6 +103,7 @@ export class Items {
 
   /** See Engine.deleteItem. */
   async delete(table: OpenTable, request: DeleteItemRequest): Promise<StoredItem | undefined> {
+    checkIndependent(table.description, request);
     checkKey(table.description, request.key);
     const ref = rowRef(table.description, request.key);
     if (request.expected.size === 0 && independentOfOld(table, request.returnValues)) {
@@ -119,6 +122,7 @@ export class Items {
   /** See Engine.updateItem. */
   async update(table: OpenTable, request: UpdateItemRequest): Promise<StoredItem | undefined> {
     const { description } = table;
+    checkUpdatesAllowed(description);
     checkKey(description, request.key);
     for (const [name, update] of request.updates) {
       if (request.key.has(name)) {

@@ -1,7 +1,8 @@
 import { MAX_ITEM_SIZE_BYTES } from './item-size.js';
+import type { WriteIsolationRules } from './write-isolation.js';
 
 /** How the engine behaves, from the configuration. Times in milliseconds. */
-export interface EngineOptions {
+export interface EngineOptions extends WriteIsolationRules {
   /** How long a process may use a table's description without looking again. 0 to 60,000. */
   readonly tableCacheMs: number;
   /** How many tables' descriptions a process keeps. */
@@ -35,4 +36,6 @@ export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
   leaseMs: 30_000,
   jobPollMs: 1_000,
   jobAttempts: 5,
+  writeIsolation: 'always',
+  writeIsolationExceptions: [],
 };

@@ -28,6 +28,7 @@ import type {
 import { fromStorage, translated } from './storage-errors.js';
 import { checkIndexes, checkTableDefinition } from './table-schema.js';
 import { newJob, type TaskExecutor } from './task-executor.js';
+import { checkIndexesAllowed, chooseWriteIsolation, type WriteIsolation } from './write-isolation.js';
 
 /** A table that item operations may use: it was ACTIVE a short time ago. */
 export interface OpenTable {
@@ -55,10 +56,16 @@ export class Tables {
   async create(project: ProjectId, definition: TableDefinition): Promise<TableDescription> {
     checkIndexes(definition);
     checkTableDefinition(definition);
-    return await translated(this.writeIntent(project, definition));
+    const writeIsolation = chooseWriteIsolation(this.options, project, definition.name);
+    checkIndexesAllowed(definition, writeIsolation);
+    return await translated(this.writeIntent(project, definition, writeIsolation));
   }
 
-  private async writeIntent(project: ProjectId, definition: TableDefinition): Promise<TableDescription> {
+  private async writeIntent(
+    project: ProjectId,
+    definition: TableDefinition,
+    writeIsolation: WriteIsolation,
+  ): Promise<TableDescription> {
     if ((await this.catalogue.findTable(project, definition.name)) !== undefined) {
       throw new TableAlreadyExistsError(definition.name);
     }
@@ -68,6 +75,7 @@ export class Tables {
       id: uuidV1(),
       status: 'CREATING',
       createdAtMs: nowMs,
+      writeIsolation,
     };
     const job = newJob('create', { project, tableName: definition.name, tableId: description.id }, nowMs);
     const written = await this.catalogue.putJob(job);
@@ -215,7 +223,7 @@ export class Tables {
         `Can't execute request: Table '${name}' status '${description.status}' isn't ACTIVE`,
       );
     }
-    return { description, container: containerOf(project, description.id) };
+    return { description, container: containerOf(project, description) };
   }
 
   private remember(key: string, table: OpenTable, askedAtMs: number): void {

@@ -115,7 +115,7 @@ export class TaskExecutor {
     const fields = { project: found.job.project, table: found.job.tableName, table_id: found.job.tableId };
     try {
       const startedMs = this.now();
-      const container = containerOf(found.job.project, found.job.tableId);
+      const container = containerOf(found.job.project, table.description);
       if (found.job.kind === 'create') await this.driver.createContainer(container);
       else await this.driver.dropContainer(container);
       if (!lease.isHeld()) return;
