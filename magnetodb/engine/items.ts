@@ -12,7 +12,7 @@ import { itemSizeBytes } from './item-size.js';
 import { quoted } from './names.js';
 import type { EngineOptions } from './options.js';
 import type { DeleteItemRequest, GetItemRequest, PutItemRequest, UpdateItemRequest } from './requests.js';
-import { mutationsFor, rowRef, type ItemChange } from './rows.js';
+import { checkWriteSize, mutationsFor, rowRef, type ItemChange } from './rows.js';
 import { decodeStored, StoredItem } from './stored-item.js';
 import { checkItem, checkKey, checkSchemaType } from './table-schema.js';
 import type { OpenTable } from './tables.js';
@@ -98,6 +98,7 @@ export class Items {
     checkItem(description, item);
     const stored = StoredItem.of(item);
     this.checkSize(stored);
+    checkWriteSize(description, stored);
     return stored;
   }
 
@@ -144,6 +145,7 @@ export class Items {
       }
       const stored = StoredItem.of(newItem);
       this.checkSize(stored);
+      checkWriteSize(description, stored);
       return {
         new: { ...old, stored },
         answer: answerOf(request, old?.stored, stored),
