@@ -185,6 +185,13 @@ export const schema = {
       max: 20 * 365 * DAY_SECONDS,
       env: 'MAGNETODB_LIMITS_MAX_TIME_TO_LIVE',
     }),
+    request_timeout: decimalNumber({
+      doc: 'Seconds after which a request begins nothing new with the store: a write that still waits for its turn, or is to be tried again, gets 503, and what is left of a batch is unprocessed. Queries, scans and bulk loads go on for as long as they get somewhere.',
+      default: 20,
+      min: 0.1,
+      max: 3600,
+      env: 'MAGNETODB_LIMITS_REQUEST_TIMEOUT',
+    }),
   },
   tables: {
     table_cache_time: decimalNumber({

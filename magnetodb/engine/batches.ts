@@ -1,7 +1,11 @@
-/** batch_get_item and batch_write_item: all of a batch is checked before any of it is done (data API, 11). */
+/**
+ * batch_get_item and batch_write_item: all of a batch is checked before any of it is done (data API, 11). What the
+ * deadline leaves no time for is unprocessed, as is what the store does not take.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import pMap from 'p-map';
 import type { Row, StorageDriver } from '../storage/driver.js';
+import type { Deadline } from './deadline.js';
 import { OutcomeUnknownError, ServiceUnavailableError, ValidationError } from './errors.js';
 import { itemToJson } from './item-codec.js';
 import type { Items } from './items.js';
@@ -36,6 +40,7 @@ export async function batchGet(
   driver: StorageDriver,
   project: ProjectId,
   requests: ReadonlyMap<TableName, BatchGetRequest>,
+  deadline: Deadline,
 ): Promise<BatchGetAnswer> {
   for (const [name, request] of requests) {
     await tables.use(project, name, async ({ description }) => {
@@ -59,6 +64,7 @@ export async function batchGet(
       const keys = request.keys.slice(next, next + GET_CHUNK);
       let rows: readonly (Row | undefined)[] = [];
       try {
+        deadline.check();
         rows = await tables.use(project, name, ({ description, container }) =>
           driver.getMany(
             container,
@@ -97,6 +103,7 @@ export async function batchWrite(
   items: Items,
   project: ProjectId,
   requests: ReadonlyMap<TableName, readonly WriteRequest[]>,
+  deadline: Deadline,
 ): Promise<BatchWriteAnswer> {
   for (const [name, writes] of requests) {
     await tables.use(project, name, async ({ description }) => {
@@ -122,10 +129,12 @@ export async function batchWrite(
     all,
     async ({ name, write }): Promise<unknown> => {
       try {
+        deadline.check();
+        const alone = { expected: new Map(), returnValues: 'NONE' } as const;
         await tables.use<unknown>(project, name, (table) =>
           write.kind === 'put'
-            ? items.put(table, { item: write.item, expected: new Map(), returnValues: 'NONE' })
-            : items.delete(table, { key: write.key, expected: new Map(), returnValues: 'NONE' }),
+            ? items.put(table, { item: write.item, ...alone }, deadline)
+            : items.delete(table, { key: write.key, ...alone }, deadline),
         );
         return undefined;
       } catch (error) {

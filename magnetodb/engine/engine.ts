@@ -4,6 +4,7 @@ import type { StorageDriver } from '../storage/driver.js';
 import { ContainerNotFoundError } from '../storage/errors.js';
 import { batchGet, batchWrite } from './batches.js';
 import { Catalogue } from './catalogue.js';
+import { Deadline } from './deadline.js';
 import { TableNotExistsError } from './errors.js';
 import { Items } from './items.js';
 import { quoted } from './names.js';
@@ -44,6 +45,16 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   const items = new Items(driver, options, now);
   executor?.start();
 
+  /** Runs a write with its deadline, which covers looking the table up. */
+  const write = <T>(
+    project: ProjectId,
+    name: string,
+    run: (table: OpenTable, deadline: Deadline) => Promise<T>,
+  ): Promise<T> => {
+    const deadline = new Deadline(options.requestTimeoutMs);
+    return tables.use(project, name, (table) => run(table, deadline));
+  };
+
   return {
     createTable: (project, definition) => tables.create(project, definition),
     listTables: (project, request) => tables.list(project, request),
@@ -51,19 +62,22 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     deleteTable: (project, name) => tables.delete(project, name),
 
     getItem: (project, name, request) => tables.use(project, name, (table) => items.get(table, request)),
-    putItem: (project, name, request) => tables.use(project, name, (table) => items.put(table, request)),
+    putItem: (project, name, request) =>
+      write(project, name, (table, deadline) => items.put(table, request, deadline)),
     updateItem: (project, name, request) =>
-      tables.use(project, name, (table) => items.update(table, request)),
+      write(project, name, (table, deadline) => items.update(table, request, deadline)),
     deleteItem: (project, name, request) =>
-      tables.use(project, name, (table) => items.delete(table, request)),
+      write(project, name, (table, deadline) => items.delete(table, request, deadline)),
 
     query: (project, name, request) =>
       paged(tables, project, name, (table) => runQuery(driver, planQuery(table, request))),
     scan: (project, name, request) =>
       paged(tables, project, name, (table) => runScan(driver, table, request, planScan(table, request))),
 
-    batchGetItem: (project, requests) => batchGet(tables, driver, project, requests),
-    batchWriteItem: (project, requests) => batchWrite(tables, items, project, requests),
+    batchGetItem: (project, requests) =>
+      batchGet(tables, driver, project, requests, new Deadline(options.requestTimeoutMs)),
+    batchWriteItem: (project, requests) =>
+      batchWrite(tables, items, project, requests, new Deadline(options.requestTimeoutMs)),
 
     close: async () => {
       await executor?.close();

@@ -11,6 +11,11 @@ export interface EngineOptions extends WriteIsolationRules {
   readonly maxItemSizeBytes: number;
   /** The longest time to live that put_item takes, in seconds. */
   readonly maxTimeToLiveSeconds: number;
+  /**
+   * How long a request may go on before its next step is not begun any more. What is answered page by page, and what a
+   * driver is doing, is bounded elsewhere.
+   */
+  readonly requestTimeoutMs: number;
   /** How often a write that keeps losing against others is tried before it is refused. At least 1. */
   readonly writeAttempts: number;
   /** How many writes to one item may wait in a process for their turn. */
@@ -30,6 +35,7 @@ export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
   tableCacheEntries: 10_000,
   maxItemSizeBytes: MAX_ITEM_SIZE_BYTES,
   maxTimeToLiveSeconds: 10 * 365 * 24 * 60 * 60,
+  requestTimeoutMs: 20_000,
   writeAttempts: 20,
   maxQueuedWritesPerItem: 1_000,
   taskExecutor: true,

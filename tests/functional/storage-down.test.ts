@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { shippedConfigFolder } from '../../magnetodb/config/index.js';
 import { createEngine } from '../../magnetodb/engine/engine.js';
+import type { EngineOptions } from '../../magnetodb/engine/options.js';
 import { silentLogger, type LogFields, type Logger } from '../../magnetodb/logging/logger.js';
 import { loadPipeline } from '../../magnetodb/pipeline/loader.js';
 import { startHttpServer } from '../../magnetodb/server/http-server.js';
@@ -57,8 +59,8 @@ describe('a storage that fails', () => {
     for (const close of closing.splice(0).reverse()) await close();
   });
 
-  async function serve(driver: StorageDriver): Promise<Client> {
-    const engine = await createEngine({ driver, logger, options: { jobPollMs: 10 } });
+  async function serve(driver: StorageDriver, options: Partial<EngineOptions> = {}): Promise<Client> {
+    const engine = await createEngine({ driver, logger, options: { jobPollMs: 10, ...options } });
     closing.push(() => engine.close());
     const bind = { host: '127.0.0.1', port: 0 };
     const pipeline = await loadPipeline(join(shippedConfigFolder, 'api-paste.ini'), { logger, engine, bind });
@@ -82,12 +84,15 @@ describe('a storage that fails', () => {
   }
 
   /** A table on a sound store, then the same store through `broken`. */
-  async function serveBroken(broken: (sound: StorageDriver) => StorageDriver): Promise<Client> {
+  async function serveBroken(
+    broken: (sound: StorageDriver) => StorageDriver,
+    options: Partial<EngineOptions> = {},
+  ): Promise<Client> {
     const { driver, close } = await openTemporaryDriver();
     closing.push(close);
     await (await serve(driver)).createTable('table', SHAPE);
     warnings.length = 0;
-    return await serve(broken(driver));
+    return await serve(broken(driver), options);
   }
 
   function expectUnavailable(answer: Answer): void {
@@ -136,6 +141,26 @@ describe('a storage that fails', () => {
       expect(answer.headers.get('retry-after')).to.equal(null);
     });
   }
+
+  // A slow store must not make requests hang, however many of them want the same item.
+  it('by its slowness is told as 503 once the time of a request is up', async () => {
+    const client = await serveBroken(
+      (sound) =>
+        overriding(sound, {
+          get: async (container, ...rest) => {
+            if (container.project !== '') await sleep(400);
+            return await sound.get(container, ...rest);
+          },
+        }),
+      { requestTimeoutMs: 200 },
+    );
+    const update = ITEM_WRITES.update_item!;
+    const startMs = performance.now();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => update(client)));
+    expect(performance.now() - startMs).to.be.below(1000);
+    for (const answer of answers) expectFault(answer, 503, 'ServiceUnavailable');
+    expect((await client.post('/tables/table/get_item', { key: KEY })).text).to.equal('{}');
+  });
 
   it('is counted by bulk_load, which answers 200', async () => {
     const client = await serve(failingDriver());
