@@ -185,6 +185,20 @@ export const schema = {
       max: 20 * 365 * DAY_SECONDS,
       env: 'MAGNETODB_LIMITS_MAX_TIME_TO_LIVE',
     }),
+    tables_per_project: wholeNumber({
+      doc: 'How many tables a project may have, in whatever state; one more is refused with 403. Exact, however many are created at once. 0: any number.',
+      default: 100,
+      min: 0,
+      max: 1_000_000,
+      env: 'MAGNETODB_LIMITS_TABLES_PER_PROJECT',
+    }),
+    tables_total: wholeNumber({
+      doc: 'How many tables all projects may have together; one more is refused with 403. They are counted when a table is created, so the limit may be passed by as many as are created at the same moment. Each table is a table of Cassandra, too, a cluster of which bears hundreds. 0: any number.',
+      default: 500,
+      min: 0,
+      max: 1_000_000,
+      env: 'MAGNETODB_LIMITS_TABLES_TOTAL',
+    }),
     request_timeout: decimalNumber({
       doc: 'Seconds after which a request begins nothing new with the store: a write that still waits for its turn, or is to be tried again, gets 503, and what is left of a batch is unprocessed. Queries, scans and bulk loads go on for as long as they get somewhere.',
       default: 20,

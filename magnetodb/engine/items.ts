@@ -44,7 +44,7 @@ export class Items {
     private readonly options: EngineOptions,
     private readonly now: () => number,
   ) {
-    this.#queue = new WriteQueue(options.maxQueuedWritesPerItem);
+    this.#queue = new WriteQueue(options.maxQueuedWritesPerItem, 'writes to one item');
   }
 
   /** See Engine.getItem. */

@@ -16,9 +16,13 @@ export interface EngineOptions extends WriteIsolationRules {
    * driver is doing, is bounded elsewhere.
    */
   readonly requestTimeoutMs: number;
+  /** How many tables a project may have; 0: any number. */
+  readonly tablesPerProject: number;
+  /** How many tables all projects may have together; 0: any number. */
+  readonly tablesTotal: number;
   /** How often a write that keeps losing against others is tried before it is refused. At least 1. */
   readonly writeAttempts: number;
-  /** How many writes to one item may wait in a process for their turn. */
+  /** How many writes to one item, or new tables of one project, may wait in a process for their turn. */
   readonly maxQueuedWritesPerItem: number;
   /** Whether this process creates and drops tables. */
   readonly taskExecutor: boolean;
@@ -36,6 +40,8 @@ export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
   maxItemSizeBytes: MAX_ITEM_SIZE_BYTES,
   maxTimeToLiveSeconds: 10 * 365 * 24 * 60 * 60,
   requestTimeoutMs: 20_000,
+  tablesPerProject: 100,
+  tablesTotal: 500,
   writeAttempts: 20,
   maxQueuedWritesPerItem: 1_000,
   taskExecutor: true,

@@ -9,8 +9,14 @@ export class WriteQueue {
   /** By thing, while one of its writes is under way: how each of those that wait is begun. */
   readonly #lines = new Map<string, Set<() => void>>();
 
-  /** @param maxLength how many may wait for one thing; one more is refused. */
-  constructor(private readonly maxLength: number) {}
+  /**
+   * @param maxLength how many may wait for one thing; one more is refused.
+   * @param what is queued, as the message of that refusal has it: `writes to one item`.
+   */
+  constructor(
+    private readonly maxLength: number,
+    private readonly what: string,
+  ) {}
 
   /**
    * Runs `write` once all earlier ones for `thing` have ended, whether well or not.
@@ -30,7 +36,7 @@ export class WriteQueue {
 
   private turnIn(line: Set<() => void>, deadline: Deadline): Promise<void> {
     if (line.size >= this.maxLength) {
-      throw new ServiceUnavailableError('Too many writes to one item are under way, please try again');
+      throw new ServiceUnavailableError(`Too many ${this.what} are under way, please try again`);
     }
     return new Promise((resolve, reject) => {
       const begin = (): void => {

@@ -40,6 +40,8 @@ export async function startService(
         tableCacheMs: milliseconds(tables.table_cache_time),
         maxItemSizeBytes: limits.max_item_size,
         maxTimeToLiveSeconds: limits.max_time_to_live,
+        tablesPerProject: limits.tables_per_project,
+        tablesTotal: limits.tables_total,
         requestTimeoutMs: milliseconds(limits.request_timeout),
         writeAttempts: tables.write_attempts,
         taskExecutor: tables.task_executor,

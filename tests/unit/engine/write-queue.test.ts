@@ -14,7 +14,7 @@ describe('the queue of writes', () => {
   const soon = (): Deadline => new Deadline(10_000);
 
   it('runs the writes of one thing in the order of their arrival, one at a time', async () => {
-    const queue = new WriteQueue(10);
+    const queue = new WriteQueue(10, 'writes');
     const seen: number[] = [];
     let underWay = 0;
     await Promise.all(
@@ -32,7 +32,7 @@ describe('the queue of writes', () => {
   });
 
   it('lets those of different things pass each other', async () => {
-    const queue = new WriteQueue(10);
+    const queue = new WriteQueue(10, 'writes');
     const seen: string[] = [];
     const slow = queue.run('a', soon(), async () => {
       await sleep(30);
@@ -44,7 +44,7 @@ describe('the queue of writes', () => {
   });
 
   it('goes on after a write that failed', async () => {
-    const queue = new WriteQueue(10);
+    const queue = new WriteQueue(10, 'writes');
     const failed = queue.run('a', soon(), () => Promise.reject(new Error('planted')));
     const next = queue.run('a', soon(), () => Promise.resolve('next'));
     await failed.catch(() => undefined);
@@ -54,7 +54,7 @@ describe('the queue of writes', () => {
 
   // Whoever was told that nothing was written must be right for ever.
   it('never runs a write that it has refused, and hands its turn on', async () => {
-    const queue = new WriteQueue(10);
+    const queue = new WriteQueue(10, 'writes');
     const seen: string[] = [];
     const first = queue.run('a', soon(), () => sleep(80));
     const late = queue.run('a', new Deadline(20), () => Promise.resolve(seen.push('late')));
@@ -67,7 +67,7 @@ describe('the queue of writes', () => {
   });
 
   it('refuses one more than may wait', async () => {
-    const queue = new WriteQueue(1);
+    const queue = new WriteQueue(1, 'writes');
     const first = queue.run('a', soon(), () => sleep(10));
     const second = queue.run('a', soon(), () => sleep(1));
     expect(await codeOf(queue.run('a', soon(), () => sleep(1)))).to.equal('ServiceUnavailable');
