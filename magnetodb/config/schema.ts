@@ -215,6 +215,13 @@ export const schema = {
       max: 60,
       env: 'MAGNETODB_TABLES_TABLE_CACHE_TIME',
     }),
+    degraded_cache_time: decimalNumber({
+      doc: 'Seconds for which reads that are not consistent go on with what a process knows of a table while the store does not answer for the catalogue, as when it has lost its quorum; after that, with what a single replica says. Writes and consistent reads get 503 then.',
+      default: 60,
+      min: 0,
+      max: 3600,
+      env: 'MAGNETODB_TABLES_DEGRADED_CACHE_TIME',
+    }),
     write_attempts: wholeNumber({
       doc: 'How often a write that depends on the old item is tried while other writers keep changing that item; then the client gets 503 and may try again.',
       default: 20,

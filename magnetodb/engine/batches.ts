@@ -5,6 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import pMap from 'p-map';
 import type { Row, StorageDriver } from '../storage/driver.js';
+import { consistencyOf } from './consistency.js';
 import type { Deadline } from './deadline.js';
 import { OutcomeUnknownError, ServiceUnavailableError, ValidationError } from './errors.js';
 import { itemToJson } from './item-codec.js';
@@ -43,7 +44,7 @@ export async function batchGet(
   deadline: Deadline,
 ): Promise<BatchGetAnswer> {
   for (const [name, request] of requests) {
-    await tables.use(project, name, async ({ description }) => {
+    await tables.use(project, name, consistencyOf(request), async ({ description }) => {
       for (const [position, key] of request.keys.entries()) {
         if (position % CHECKS_PER_TURN === CHECKS_PER_TURN - 1) await nextTurn();
         checkKey(description, key);
@@ -65,11 +66,12 @@ export async function batchGet(
       let rows: readonly (Row | undefined)[] = [];
       try {
         deadline.check();
-        rows = await tables.use(project, name, ({ description, container }) =>
+        const consistency = consistencyOf(request);
+        rows = await tables.use(project, name, consistency, ({ description, container }) =>
           driver.getMany(
             container,
             keys.map((key) => rowRef(description, key)),
-            request.consistentRead ? 'strong' : 'eventual',
+            consistency,
           ),
         );
         succeeded += 1;
@@ -106,7 +108,7 @@ export async function batchWrite(
   deadline: Deadline,
 ): Promise<BatchWriteAnswer> {
   for (const [name, writes] of requests) {
-    await tables.use(project, name, async ({ description }) => {
+    await tables.use(project, name, 'strong', async ({ description }) => {
       const seen = new Set<string>();
       for (const [position, write] of writes.entries()) {
         if (position % CHECKS_PER_TURN === CHECKS_PER_TURN - 1) await nextTurn();
@@ -131,7 +133,7 @@ export async function batchWrite(
       try {
         deadline.check();
         const alone = { expected: new Map(), returnValues: 'NONE' } as const;
-        await tables.use<unknown>(project, name, (table) =>
+        await tables.use<unknown>(project, name, 'strong', (table) =>
           write.kind === 'put'
             ? items.put(table, { item: write.item, ...alone }, deadline)
             : items.delete(table, { key: write.key, ...alone }, deadline),

@@ -12,6 +12,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   containerId,
+  type Consistency,
   type Container,
   type Guard,
   type Mutation,
@@ -108,10 +109,17 @@ export class Catalogue {
     await this.driver.createContainer(JOBS);
   }
 
-  /** The table of that name, in whatever state. */
-  async findTable(project: ProjectId, name: TableName): Promise<TableRecord | undefined> {
-    await this.prepare();
-    const row = await this.driver.get(CATALOGUE, tableRef(project, name), 'strong');
+  /**
+   * The table of that name, in whatever state. An eventual look does not prepare the containers, which a storage
+   * without a quorum can't do. @throws {ContainerNotFoundError} from an eventual look, where they are missing.
+   */
+  async findTable(
+    project: ProjectId,
+    name: TableName,
+    consistency: Consistency = 'strong',
+  ): Promise<TableRecord | undefined> {
+    if (consistency === 'strong') await this.prepare();
+    const row = await this.driver.get(CATALOGUE, tableRef(project, name), consistency);
     if (row === undefined) return undefined;
     return {
       project,

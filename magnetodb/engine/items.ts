@@ -6,6 +6,7 @@
 import type { Guard, Mutation, RowRef, StorageDriver } from '../storage/driver.js';
 import { newVersion } from '../storage/versions.js';
 import { meetsExpected } from './conditions.js';
+import { consistencyOf } from './consistency.js';
 import type { Deadline } from './deadline.js';
 import { ConditionalCheckFailedError, ServiceUnavailableError, ValidationError } from './errors.js';
 import { itemSizeBytes } from './item-size.js';
@@ -14,8 +15,8 @@ import type { EngineOptions } from './options.js';
 import type { DeleteItemRequest, GetItemRequest, PutItemRequest, UpdateItemRequest } from './requests.js';
 import { checkWriteSize, mutationsFor, rowRef, type ItemChange } from './rows.js';
 import { decodeStored, StoredItem } from './stored-item.js';
+import type { OpenTable } from './table-cache.js';
 import { checkItem, checkKey, checkSchemaType } from './table-schema.js';
-import type { OpenTable } from './tables.js';
 import { applyUpdates } from './update-actions.js';
 import type { Item } from './values.js';
 import { checkIndependent, checkUpdatesAllowed } from './write-isolation.js';
@@ -51,7 +52,7 @@ export class Items {
   async get(table: OpenTable, request: GetItemRequest): Promise<StoredItem | undefined> {
     checkKey(table.description, request.key);
     const ref = rowRef(table.description, request.key);
-    const row = await this.driver.get(table.container, ref, request.consistentRead ? 'strong' : 'eventual');
+    const row = await this.driver.get(table.container, ref, consistencyOf(request));
     if (row === undefined) return undefined;
     const stored = decodeStored(row.value);
     return request.attributesToGet === undefined ? stored : stored.project(request.attributesToGet);

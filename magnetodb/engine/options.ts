@@ -5,6 +5,8 @@ import type { WriteIsolationRules } from './write-isolation.js';
 export interface EngineOptions extends WriteIsolationRules {
   /** How long a process may use a table's description without looking again. 0 to 60,000. */
   readonly tableCacheMs: number;
+  /** Up to what age a description serves reads that need no quorum, where the storage does not answer. */
+  readonly degradedCacheMs: number;
   /** How many tables' descriptions a process keeps. */
   readonly tableCacheEntries: number;
   /** The largest item, names plus values as DynamoDB counts, in bytes. At most MAX_ITEM_SIZE_BYTES. */
@@ -36,6 +38,7 @@ export interface EngineOptions extends WriteIsolationRules {
 
 export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
   tableCacheMs: 2_000,
+  degradedCacheMs: 60_000,
   tableCacheEntries: 10_000,
   maxItemSizeBytes: MAX_ITEM_SIZE_BYTES,
   maxTimeToLiveSeconds: 10 * 365 * 24 * 60 * 60,

@@ -1,17 +1,17 @@
 /**
- * Tables: their life cycle, and the cache of their descriptions.
+ * Tables: their life cycle, and their use by item operations.
  *
  * create and delete write the intent (CREATING, DELETING) and a job, and return; task-executor.ts does the rest.
  * The job is written first, so that a table can't be left without one, whatever the storage does to the two writes: a
  * job without its table is dropped later.
  */
 import { v1 as uuidV1 } from 'uuid';
-import type { Container } from '../storage/driver.js';
+import type { Consistency } from '../storage/driver.js';
 import {
   ContainerNotFoundError,
   OutcomeUnknownError as StorageOutcomeUnknownError,
 } from '../storage/errors.js';
-import { containerOf, type Catalogue, type Job, type JobRecord, type TableRecord } from './catalogue.js';
+import type { Catalogue, Job, JobRecord, TableRecord } from './catalogue.js';
 import { Deadline } from './deadline.js';
 import {
   OverQuotaError,
@@ -20,9 +20,8 @@ import {
   ServiceUnavailableError,
   TableAlreadyExistsError,
   TableNotExistsError,
-  ValidationError,
 } from './errors.js';
-import { isTableName, quoted } from './names.js';
+import { quoted } from './names.js';
 import type { EngineOptions } from './options.js';
 import type {
   ListTablesAnswer,
@@ -33,29 +32,18 @@ import type {
   TableName,
 } from './requests.js';
 import { fromStorage, translated, unavailable } from './storage-errors.js';
+import type { OpenTable, TableCache } from './table-cache.js';
 import { checkIndexes, checkTableDefinition } from './table-schema.js';
 import { newJob, type TaskExecutor } from './task-executor.js';
 import { checkIndexesAllowed, chooseWriteIsolation } from './write-isolation.js';
 import { WriteQueue } from './write-queue.js';
 
-/** A table that item operations may use: it was ACTIVE a short time ago. */
-export interface OpenTable {
-  readonly description: TableDescription;
-  readonly container: Container;
-}
-
-interface CacheEntry {
-  readonly table: OpenTable;
-  readonly freshUntilMs: number;
-}
-
 export class Tables {
-  readonly #cache = new Map<string, CacheEntry>();
-  readonly #lookups = new Map<string, Promise<OpenTable>>();
   readonly #creations: WriteQueue;
 
   constructor(
     private readonly catalogue: Catalogue,
+    private readonly cache: TableCache,
     private readonly executor: TaskExecutor | undefined,
     private readonly options: EngineOptions,
     private readonly now: () => number,
@@ -205,7 +193,7 @@ export class Tables {
       return isMarked;
     } finally {
       // Marked or not: where the storage failed, nobody knows.
-      this.forget(record.project, record.description.name);
+      this.cache.forget(record.project, record.description.name);
     }
   }
 
@@ -221,17 +209,23 @@ export class Tables {
   /**
    * Runs an item operation on an ACTIVE table. Where its container turns out to be gone, the cached description was
    * stale: the table is looked up again, once. What the storage throws comes out as the engine's errors.
+   * @param consistency `eventual` for what needs no quorum, and so goes on where the storage has lost it.
    * @throws {TableNotExistsError} {ValidationError} the table is not ACTIVE. {ServiceUnavailableError}
    */
-  async use<T>(project: ProjectId, name: string, run: (table: OpenTable) => Promise<T>): Promise<T> {
-    const table = this.cached(project, name) ?? (await this.open(project, name));
+  async use<T>(
+    project: ProjectId,
+    name: string,
+    consistency: Consistency,
+    run: (table: OpenTable) => Promise<T>,
+  ): Promise<T> {
+    const table = await this.cache.find(project, name, consistency);
     try {
       return await run(table);
     } catch (error) {
       if (!(error instanceof ContainerNotFoundError)) throw fromStorage(error);
     }
-    this.forget(project, name);
-    const again = await this.open(project, name);
+    this.cache.forget(project, name);
+    const again = await this.cache.find(project, name, consistency);
     try {
       return await run(again);
     } catch (error) {
@@ -241,69 +235,4 @@ export class Tables {
       });
     }
   }
-
-  private cached(project: ProjectId, name: string): OpenTable | undefined {
-    const entry = this.#cache.get(cacheKey(project, name));
-    return entry !== undefined && entry.freshUntilMs > this.now() ? entry.table : undefined;
-  }
-
-  /** Looks a table up; concurrent look-ups of one table are one. */
-  private async open(project: ProjectId, name: string): Promise<OpenTable> {
-    const key = cacheKey(project, name);
-    const underWay = this.#lookups.get(key);
-    if (underWay !== undefined) {
-      try {
-        return await underWay;
-      } catch {
-        // It began before this request and may have seen an older state of the table: one that begins now tells.
-      }
-    }
-    return await (this.#lookups.get(key) ?? this.beginLookup(project, name, key));
-  }
-
-  private beginLookup(project: ProjectId, name: string, key: string): Promise<OpenTable> {
-    const askedAtMs = this.now();
-    const lookup = this.lookUp(project, name)
-      .then((table) => {
-        // Unless the table was forgotten meanwhile: what was seen before that must not come back.
-        if (this.#lookups.get(key) === lookup) this.remember(key, table, askedAtMs);
-        return table;
-      })
-      .finally(() => {
-        if (this.#lookups.get(key) === lookup) this.#lookups.delete(key);
-      });
-    this.#lookups.set(key, lookup);
-    return lookup;
-  }
-
-  private async lookUp(project: ProjectId, name: string): Promise<OpenTable> {
-    const record = isTableName(name) ? await translated(this.catalogue.findTable(project, name)) : undefined;
-    if (record === undefined) throw new TableNotExistsError(quoted(name));
-    const { description } = record;
-    if (description.status !== 'ACTIVE') {
-      throw new ValidationError(
-        `Can't execute request: Table '${name}' status '${description.status}' isn't ACTIVE`,
-      );
-    }
-    return { description, container: containerOf(project, description) };
-  }
-
-  private remember(key: string, table: OpenTable, askedAtMs: number): void {
-    if (this.#cache.size >= this.options.tableCacheEntries) {
-      const oldest = this.#cache.keys().next();
-      if (oldest.done !== true) this.#cache.delete(oldest.value);
-    }
-    this.#cache.set(key, { table, freshUntilMs: askedAtMs + this.options.tableCacheMs });
-  }
-
-  private forget(project: ProjectId, name: string): void {
-    const key = cacheKey(project, name);
-    this.#cache.delete(key);
-    this.#lookups.delete(key);
-  }
-}
-
-/** A project's id holds no slash. */
-function cacheKey(project: ProjectId, name: string): string {
-  return `${project}/${name}`;
 }

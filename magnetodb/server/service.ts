@@ -38,6 +38,7 @@ export async function startService(
       logger,
       options: {
         tableCacheMs: milliseconds(tables.table_cache_time),
+        degradedCacheMs: milliseconds(tables.degraded_cache_time),
         maxItemSizeBytes: limits.max_item_size,
         maxTimeToLiveSeconds: limits.max_time_to_live,
         tablesPerProject: limits.tables_per_project,

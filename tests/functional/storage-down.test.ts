@@ -127,6 +127,45 @@ describe('a storage that fails', () => {
     });
   }
 
+  // decisions: without a quorum, reads that need none go on; all else gets 503, and all is well when it is back.
+  it('of which a quorum is lost serves the reads that need none', async () => {
+    let isDown = false;
+    const down = failingDriver();
+    const client = await serveBroken(
+      (sound) =>
+        overriding(sound, {
+          get: (container, ref, consistency) =>
+            (isDown && consistency === 'strong' ? down : sound).get(container, ref, consistency),
+          getMany: (container, refs, consistency) =>
+            (isDown && consistency === 'strong' ? down : sound).getMany(container, refs, consistency),
+          range: (container, request) =>
+            (isDown && request.consistency === 'strong' ? down : sound).range(container, request),
+          write: (...call) => (isDown ? down : sound).write(...call),
+        }),
+      { tableCacheMs: 20 },
+    );
+    await client.put('table', KEY);
+    isDown = true;
+    await sleep(30);
+    for (const name of ['get_item', 'query', 'scan', 'batch_get_item']) {
+      const answer = await READS[name]!(client);
+      expect(answer.status, name).to.equal(200);
+      expect(answer.text, name).to.contain('"S":"a"');
+    }
+    const refused: Answer[] = [
+      await client.call('table', 'get_item', { key: KEY, consistent_read: true }),
+      await client.call('table', 'query', { ...QUERY, consistent_read: true }),
+      await client.post('/batch_get_item', {
+        request_items: { table: { keys: [KEY], consistent_read: true } },
+      }),
+    ];
+    for (const call of Object.values(ITEM_WRITES)) refused.push(await call(client));
+    for (const answer of refused) expectFault(answer, 503, 'ServiceUnavailable');
+    isDown = false;
+    await client.put('table', KEY);
+    expect(await client.getItem('table', KEY)).to.deep.equal(KEY);
+  });
+
   // Whoever repeats a write of unknown outcome may do it twice: no Retry-After, and a type of its own.
   for (const [operation, call] of Object.entries(ITEM_WRITES)) {
     it(`that leaves a write unknown is told as such by ${operation}`, async () => {
