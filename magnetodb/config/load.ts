@@ -183,7 +183,8 @@ class Merger {
         : setting.value;
     const value = readValue(option, raw);
     if (value === undefined) {
-      const given = option.sensitive === true ? '' : `, not ${JSON.stringify(shown(String(raw)))}`;
+      const misfit = option.grammar?.misfit(String(raw)) ?? String(raw);
+      const given = option.sensitive === true ? '' : `, not ${JSON.stringify(shown(misfit))}`;
       throw new ConfigError(`${where} must be ${expectation(option)}${given}`);
     }
     const isPath = option.format === 'path' || option.format === 'config_file';

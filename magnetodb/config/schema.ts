@@ -5,10 +5,19 @@
  * A new option is one entry, under its section. `doc` says what it does, its unit, and when to change it.
  */
 import convict from 'convict';
+import { malformedException, WRITE_ISOLATIONS, type WriteIsolation } from '../engine/write-isolation.js';
 import type { LogLevel } from '../logging/logger.js';
 
 /** The forms of a value beside a closed choice of words. */
 export type FormatName = 'text' | 'config_file' | 'path' | 'switch' | 'whole_number' | 'decimal_number';
+
+/** What a text must be beyond one line of text. */
+export interface Grammar {
+  /** As messages say it: `comma-separated names`. */
+  readonly expectation: string;
+  /** The part of a text that does not fit; undefined: all does. */
+  readonly misfit: (text: string) => string | undefined;
+}
 
 /** One option. `T` is the type that the program gets. */
 export interface Option<T> extends convict.SchemaObj<T> {
@@ -23,6 +32,8 @@ export interface Option<T> extends convict.SchemaObj<T> {
   /** Bounds of numbers, inclusive. */
   readonly min?: number;
   readonly max?: number;
+  /** For texts that have a form of their own. */
+  readonly grammar?: Grammar;
   /** True: the value never appears in a message, and no other option may refer to it. */
   readonly sensitive?: boolean;
 }
@@ -35,8 +46,8 @@ export type Schema = Readonly<Record<string, Section>>;
 type Rest<T> = Pick<Option<T>, 'doc' | 'env' | 'flag' | 'sensitive'> & { readonly default: T };
 type Bounded = Rest<number> & { readonly min: number; readonly max: number };
 
-/** One line of text. */
-export function text(option: Rest<string>): Option<string> {
+/** One line of text, which may have a form of its own. */
+export function text(option: Rest<string> & { readonly grammar?: Grammar }): Option<string> {
   return { ...option, format: 'text' };
 }
 
@@ -179,6 +190,27 @@ export const schema = {
       max: 20 * 365 * DAY_SECONDS,
       env: 'MAGNETODB_LIMITS_MAX_TIME_TO_LIVE',
     }),
+    tables_per_project: wholeNumber({
+      doc: 'How many tables a project may have, in whatever state; one more is refused with 403. Exact, however many are created at once. 0: any number.',
+      default: 100,
+      min: 0,
+      max: 1_000_000,
+      env: 'MAGNETODB_LIMITS_TABLES_PER_PROJECT',
+    }),
+    tables_total: wholeNumber({
+      doc: 'How many tables all projects may have together; one more is refused with 403. They are counted when a table is created, so the limit may be passed by as many as are created at the same moment. Each table is a table of Cassandra, too, a cluster of which bears hundreds. 0: any number.',
+      default: 500,
+      min: 0,
+      max: 1_000_000,
+      env: 'MAGNETODB_LIMITS_TABLES_TOTAL',
+    }),
+    request_timeout: decimalNumber({
+      doc: 'Seconds after which a request begins nothing new with the store: a write that still waits for its turn, or is to be tried again, gets 503, and what is left of a batch is unprocessed. Queries, scans and bulk loads go on for as long as they get somewhere.',
+      default: 20,
+      min: 0.1,
+      max: 3600,
+      env: 'MAGNETODB_LIMITS_REQUEST_TIMEOUT',
+    }),
   },
   tables: {
     table_cache_time: decimalNumber({
@@ -187,6 +219,13 @@ export const schema = {
       min: 0,
       max: 60,
       env: 'MAGNETODB_TABLES_TABLE_CACHE_TIME',
+    }),
+    degraded_cache_time: decimalNumber({
+      doc: 'Seconds for which reads that are not consistent go on with what a process knows of a table while the store does not answer for the catalogue, as when it has lost its quorum; after that, with what a single replica says. Writes and consistent reads get 503 then.',
+      default: 60,
+      min: 0,
+      max: 3600,
+      env: 'MAGNETODB_TABLES_DEGRADED_CACHE_TIME',
     }),
     write_attempts: wholeNumber({
       doc: 'How often a write that depends on the old item is tried while other writers keep changing that item; then the client gets 503 and may try again.',
@@ -220,6 +259,22 @@ export const schema = {
       min: 1,
       max: 100,
       env: 'MAGNETODB_TABLES_JOB_ATTEMPTS',
+    }),
+    write_isolation: choice<WriteIsolation>({
+      doc: 'What a new table is: always takes every operation; forbid takes no update_item, conditions, return values or indexes, and writes without compare-and-set, which a distributed store does much faster. A table keeps what it was created with.',
+      choices: WRITE_ISOLATIONS,
+      default: 'always',
+      env: 'MAGNETODB_TABLES_WRITE_ISOLATION',
+    }),
+    write_isolation_exceptions: text({
+      doc: 'New tables for which write_isolation is another: comma-separated project/table:kind, where kind is always or forbid and * in a name stands for any characters, as in staging/*:forbid. The first that matches counts.',
+      grammar: {
+        expectation:
+          'comma-separated project/table:kind, with names of A-Z a-z 0-9 _ - (in table also .) and *, and always or forbid for kind',
+        misfit: malformedException,
+      },
+      default: '',
+      env: 'MAGNETODB_TABLES_WRITE_ISOLATION_EXCEPTIONS',
     }),
   },
   cassandra: {
@@ -384,7 +439,7 @@ export type Config = Values<typeof schema>;
 export function expectation(option: Section[string]): string {
   switch (option.format) {
     case 'text':
-      return 'one line of text';
+      return option.grammar?.expectation ?? 'one line of text';
     case 'config_file':
       return 'the path of a file';
     case 'path':
@@ -471,5 +526,6 @@ export function readValue(option: Section[string], raw: unknown): string | numbe
     return words.includes(raw) ? (raw as string) : undefined;
   }
   const value = read(option.format, raw);
+  if (typeof value === 'string' && option.grammar?.misfit(value) !== undefined) return undefined;
   return fits(option.format, value, option) ? (value as string | number | boolean) : undefined;
 }

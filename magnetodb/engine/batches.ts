@@ -1,7 +1,12 @@
-/** batch_get_item and batch_write_item: all of a batch is checked before any of it is done (data API, 11). */
+/**
+ * batch_get_item and batch_write_item: all of a batch is checked before any of it is done (data API, 11). What the
+ * deadline leaves no time for is unprocessed, as is what the store does not take.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import pMap from 'p-map';
 import type { Row, StorageDriver } from '../storage/driver.js';
+import { consistencyOf } from './consistency.js';
+import type { Deadline } from './deadline.js';
 import { OutcomeUnknownError, ServiceUnavailableError, ValidationError } from './errors.js';
 import { itemToJson } from './item-codec.js';
 import type { Items } from './items.js';
@@ -36,9 +41,10 @@ export async function batchGet(
   driver: StorageDriver,
   project: ProjectId,
   requests: ReadonlyMap<TableName, BatchGetRequest>,
+  deadline: Deadline,
 ): Promise<BatchGetAnswer> {
   for (const [name, request] of requests) {
-    await tables.use(project, name, async ({ description }) => {
+    await tables.use(project, name, consistencyOf(request), async ({ description }) => {
       for (const [position, key] of request.keys.entries()) {
         if (position % CHECKS_PER_TURN === CHECKS_PER_TURN - 1) await nextTurn();
         checkKey(description, key);
@@ -59,11 +65,13 @@ export async function batchGet(
       const keys = request.keys.slice(next, next + GET_CHUNK);
       let rows: readonly (Row | undefined)[] = [];
       try {
-        rows = await tables.use(project, name, ({ description, container }) =>
+        deadline.check();
+        const consistency = consistencyOf(request);
+        rows = await tables.use(project, name, consistency, ({ description, container }) =>
           driver.getMany(
             container,
             keys.map((key) => rowRef(description, key)),
-            request.consistentRead ? 'strong' : 'eventual',
+            consistency,
           ),
         );
         succeeded += 1;
@@ -97,9 +105,10 @@ export async function batchWrite(
   items: Items,
   project: ProjectId,
   requests: ReadonlyMap<TableName, readonly WriteRequest[]>,
+  deadline: Deadline,
 ): Promise<BatchWriteAnswer> {
   for (const [name, writes] of requests) {
-    await tables.use(project, name, async ({ description }) => {
+    await tables.use(project, name, 'strong', async ({ description }) => {
       const seen = new Set<string>();
       for (const [position, write] of writes.entries()) {
         if (position % CHECKS_PER_TURN === CHECKS_PER_TURN - 1) await nextTurn();
@@ -122,10 +131,12 @@ export async function batchWrite(
     all,
     async ({ name, write }): Promise<unknown> => {
       try {
-        await tables.use<unknown>(project, name, (table) =>
+        deadline.check();
+        const alone = { expected: new Map(), returnValues: 'NONE' } as const;
+        await tables.use<unknown>(project, name, 'strong', (table) =>
           write.kind === 'put'
-            ? items.put(table, { item: write.item, expected: new Map(), returnValues: 'NONE' })
-            : items.delete(table, { key: write.key, expected: new Map(), returnValues: 'NONE' }),
+            ? items.put(table, { item: write.item, ...alone }, deadline)
+            : items.delete(table, { key: write.key, ...alone }, deadline),
         );
         return undefined;
       } catch (error) {

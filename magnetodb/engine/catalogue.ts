@@ -2,7 +2,9 @@
  * The catalogue: which tables there are, and the jobs that make and drop their containers. Both are kept in
  * containers of their own, through the same driver interface as the tenants' rows.
  *
- * - `catalogue`: a partition a project, a row a table, by name, so that listing is a range.
+ * - `catalogue`: a partition a project, a row a table, by name, so that listing is a range. Beside them, under an
+ *   index of its own, so that it is not listed, lies the project's record. Every new table writes it anew, guarded by
+ *   its version: what was counted after it was read is still true when the table is written.
  * - `jobs`: one partition, a row a job, by the table's id and the kind of job.
  *
  * A row's value is JSON. Every change is guarded by the version that was read.
@@ -10,9 +12,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   containerId,
+  type Consistency,
   type Container,
   type Guard,
   type Mutation,
+  type Row,
+  type RowKey,
   type RowRef,
   type StorageDriver,
   type Version,
@@ -21,6 +26,7 @@ import { newVersion } from '../storage/versions.js';
 import type { IndexDefinition, ProjectId, TableDescription, TableName, TableStatus } from './requests.js';
 import { baseKey } from './rows.js';
 import type { V1Type } from './values.js';
+import { containerKind, type WriteIsolation } from './write-isolation.js';
 
 const CATALOGUE: Container = {
   id: containerId('00000000-0000-1000-8000-000000000001'),
@@ -34,6 +40,14 @@ const JOBS: Container = {
 };
 const JOBS_PARTITION = Buffer.from('schema');
 const PAGE_ROWS = 500;
+const NOTHING = Buffer.alloc(0);
+const PROJECT_KEY: RowKey = { index: 'project', indexKey: NOTHING, sortKey: NOTHING };
+
+/** A project's record as it was read; without a row where the project never had a table. */
+export interface ProjectRecord {
+  readonly project: ProjectId;
+  readonly row: Row | undefined;
+}
 
 /** A catalogue row as it was read. */
 export interface TableRecord {
@@ -63,6 +77,8 @@ export interface JobRecord {
 }
 
 interface StoredTable {
+  /** Says the row's partition, which a scan does not; absent in older records. */
+  readonly project?: ProjectId;
   readonly id: string;
   readonly status: TableStatus;
   readonly createdAtMs: number;
@@ -70,6 +86,8 @@ interface StoredTable {
   readonly hashKey: string;
   readonly rangeKey?: string;
   readonly indexes: readonly IndexDefinition[];
+  /** Absent: `always`, as all tables were before there was a choice. */
+  readonly writeIsolation?: WriteIsolation;
 }
 
 export class Catalogue {
@@ -91,10 +109,17 @@ export class Catalogue {
     await this.driver.createContainer(JOBS);
   }
 
-  /** The table of that name, in whatever state. */
-  async findTable(project: ProjectId, name: TableName): Promise<TableRecord | undefined> {
-    await this.prepare();
-    const row = await this.driver.get(CATALOGUE, tableRef(project, name), 'strong');
+  /**
+   * The table of that name, in whatever state. An eventual look does not prepare the containers, which a storage
+   * without a quorum can't do. @throws {ContainerNotFoundError} from an eventual look, where they are missing.
+   */
+  async findTable(
+    project: ProjectId,
+    name: TableName,
+    consistency: Consistency = 'strong',
+  ): Promise<TableRecord | undefined> {
+    if (consistency === 'strong') await this.prepare();
+    const row = await this.driver.get(CATALOGUE, tableRef(project, name), consistency);
     if (row === undefined) return undefined;
     return {
       project,
@@ -103,27 +128,54 @@ export class Catalogue {
     };
   }
 
-  /** @returns false where the name is taken: nothing was written. */
-  async addTable(project: ProjectId, description: TableDescription): Promise<boolean> {
+  async findProject(project: ProjectId): Promise<ProjectRecord> {
     await this.prepare();
-    const { partition, key } = tableRef(project, description.name);
-    const value = encodeTable(description);
-    return await this.write(CATALOGUE, partition, { kind: 'put', key, value }, { kind: 'absent', key });
+    const ref = { partition: Buffer.from(project), key: PROJECT_KEY };
+    return { project, row: await this.driver.get(CATALOGUE, ref, 'strong') };
+  }
+
+  /**
+   * Adds a table of a name that was free after `record` was read.
+   * @returns false where another table has been added to the project since: nothing was written.
+   */
+  async addTable(record: ProjectRecord, description: TableDescription): Promise<boolean> {
+    const { key } = tableRef(record.project, description.name);
+    const value = encodeTable(record.project, description);
+    return await this.writeProject(record, [{ kind: 'put', key, value }]);
+  }
+
+  /**
+   * Changes the project's record and nothing else: a table whose adding began before and is still under way, even one
+   * of unknown outcome, can't be added any more.
+   * @returns false where another table has been added since `record` was read.
+   */
+  async touchProject(record: ProjectRecord): Promise<boolean> {
+    return await this.writeProject(record, []);
+  }
+
+  private async writeProject({ project, row }: ProjectRecord, others: readonly Mutation[]): Promise<boolean> {
+    const guard: Guard =
+      row === undefined
+        ? { kind: 'absent', key: PROJECT_KEY }
+        : { kind: 'version', key: PROJECT_KEY, version: row.version };
+    const value = row?.value ?? Buffer.from('{}');
+    const mutations: Mutation[] = [{ kind: 'put', key: PROJECT_KEY, value }, ...others];
+    return await this.write(CATALOGUE, Buffer.from(project), mutations, guard);
   }
 
   /** @returns false where another has changed the record meanwhile: nothing was written. */
   async setStatus(record: TableRecord, status: TableStatus): Promise<boolean> {
     const { partition, key } = tableRef(record.project, record.description.name);
-    const value = encodeTable({ ...record.description, status });
+    const value = encodeTable(record.project, { ...record.description, status });
     const guard: Guard = { kind: 'version', key, version: record.version };
-    return await this.write(CATALOGUE, partition, { kind: 'put', key, value }, guard);
+    return await this.write(CATALOGUE, partition, [{ kind: 'put', key, value }], guard);
   }
 
   /** @returns false where another has changed the record meanwhile: nothing was written. */
   async removeTable(record: TableRecord): Promise<boolean> {
     const { partition, key } = tableRef(record.project, record.description.name);
     const guard: Guard = { kind: 'version', key, version: record.version };
-    return await this.write(CATALOGUE, partition, { kind: 'delete', key }, guard);
+    return await this.write(CATALOGUE, partition, [{ kind: 'delete', key }], guard);
   }
 
   /** Names of a project's tables in every state, ascending, bytewise. @param limit at least 1; absent: all. */
@@ -138,7 +190,7 @@ export class Catalogue {
         reverse: false,
         limit: Math.min(PAGE_ROWS, limit - names.length),
         consistency: 'strong',
-        ...(last === undefined ? {} : { after: { indexKey: Buffer.alloc(0), sortKey: last } }),
+        ...(last === undefined ? {} : { after: { indexKey: NOTHING, sortKey: last } }),
       });
       for (const row of page.rows) {
         last = Buffer.from(row.key.sortKey);
@@ -148,6 +200,34 @@ export class Catalogue {
       await nextTurn();
     }
     return names;
+  }
+
+  /**
+   * How many tables all projects have together, up to `limit`, at least 1. Reads as many rows.
+   * Records that don't name their project end the count where a page ends with them, which is as good as they allow.
+   */
+  async countAllTables(limit: number): Promise<number> {
+    await this.prepare();
+    let count = 0;
+    let after: { partition: Uint8Array; sortKey: Uint8Array } | undefined;
+    while (count < limit) {
+      const page = await this.driver.scan(CATALOGUE, {
+        segment: { index: 0, total: 1 },
+        limit: Math.min(PAGE_ROWS, limit - count),
+        consistency: 'strong',
+        ...(after === undefined ? {} : { after }),
+      });
+      count += page.rows.length;
+      const last = page.rows.at(-1);
+      if (!page.more) break;
+      if (last !== undefined) {
+        const { project } = parseTable(last.value);
+        if (project === undefined) break;
+        after = { partition: Buffer.from(project), sortKey: last.key.sortKey };
+      }
+      await nextTurn();
+    }
+    return count;
   }
 
   /**
@@ -170,8 +250,8 @@ export class Catalogue {
     await this.prepare();
     const version = newVersion();
     const value = Buffer.from(JSON.stringify(job));
-    const mutation: Mutation = { kind: 'put', key: jobKey(job), value };
-    const isApplied = await this.write(JOBS, JOBS_PARTITION, mutation, guard, version);
+    const mutations: Mutation[] = [{ kind: 'put', key: jobKey(job), value }];
+    const isApplied = await this.write(JOBS, JOBS_PARTITION, mutations, guard, version);
     return isApplied ? { job, version } : undefined;
   }
 
@@ -207,25 +287,28 @@ export class Catalogue {
   async removeJob(record: JobRecord): Promise<void> {
     const key = jobKey(record.job);
     const guard: Guard = { kind: 'version', key, version: record.version };
-    await this.write(JOBS, JOBS_PARTITION, { kind: 'delete', key }, guard);
+    await this.write(JOBS, JOBS_PARTITION, [{ kind: 'delete', key }], guard);
   }
 
   /** @returns whether the guard held. */
   private async write(
     container: Container,
     partition: Uint8Array,
-    mutation: Mutation,
+    mutations: readonly Mutation[],
     guard: Guard,
     version = newVersion(),
   ): Promise<boolean> {
-    const request = { partition, mutations: [mutation], guard, version };
+    const request = { partition, mutations, guard, version };
     return (await this.driver.write(container, request)) === 'applied';
   }
 }
 
 /** The container that holds a table's rows. */
-export function containerOf(project: ProjectId, tableId: string): Container {
-  return { id: containerId(tableId), project, kind: 'guarded' };
+export function containerOf(
+  project: ProjectId,
+  table: Pick<TableDescription, 'id' | 'writeIsolation'>,
+): Container {
+  return { id: containerId(table.id), project, kind: containerKind(table.writeIsolation) };
 }
 
 function tableRef(project: ProjectId, name: string): RowRef {
@@ -236,8 +319,9 @@ function jobKey(job: Job): ReturnType<typeof baseKey> {
   return baseKey(Buffer.from(`${job.tableId}/${job.kind}`));
 }
 
-function encodeTable(table: TableDescription): Buffer {
+function encodeTable(project: ProjectId, table: TableDescription): Buffer {
   const stored: StoredTable = {
+    project,
     id: table.id,
     status: table.status,
     createdAtMs: table.createdAtMs,
@@ -245,11 +329,16 @@ function encodeTable(table: TableDescription): Buffer {
     hashKey: table.hashKey,
     ...(table.rangeKey === undefined ? {} : { rangeKey: table.rangeKey }),
     indexes: table.indexes,
+    writeIsolation: table.writeIsolation,
   };
   return Buffer.from(JSON.stringify(stored));
 }
 
 function decodeTable(name: TableName, value: Uint8Array): TableDescription {
-  const stored = JSON.parse(Buffer.from(value).toString()) as StoredTable;
-  return { ...stored, name, attributes: new Map(stored.attributes) };
+  const { project: _project, attributes, writeIsolation = 'always', ...rest } = parseTable(value);
+  return { ...rest, name, attributes: new Map(attributes), writeIsolation };
+}
+
+function parseTable(value: Uint8Array): StoredTable {
+  return JSON.parse(Buffer.from(value).toString()) as StoredTable;
 }

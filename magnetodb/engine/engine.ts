@@ -1,9 +1,11 @@
 /** The engine: all semantics of tables and items, over a storage driver. */
 import type { Logger } from '../logging/logger.js';
-import type { StorageDriver } from '../storage/driver.js';
+import type { Consistency, StorageDriver } from '../storage/driver.js';
 import { ContainerNotFoundError } from '../storage/errors.js';
 import { batchGet, batchWrite } from './batches.js';
 import { Catalogue } from './catalogue.js';
+import { consistencyOf } from './consistency.js';
+import { Deadline } from './deadline.js';
 import { TableNotExistsError } from './errors.js';
 import { Items } from './items.js';
 import { quoted } from './names.js';
@@ -12,7 +14,8 @@ import { planQuery, runQuery } from './query.js';
 import type { Engine, ItemPage, ProjectId } from './requests.js';
 import { planScan, runScan } from './scan.js';
 import { fromStorage } from './storage-errors.js';
-import { Tables, type OpenTable } from './tables.js';
+import { TableCache, type OpenTable } from './table-cache.js';
+import { Tables } from './tables.js';
 import { TaskExecutor } from './task-executor.js';
 
 /** What an engine stands on. */
@@ -40,9 +43,25 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
   const executor = options.taskExecutor
     ? new TaskExecutor(catalogue, driver, logger, options, now)
     : undefined;
-  const tables = new Tables(catalogue, executor, options, now);
+  const tables = new Tables(
+    catalogue,
+    new TableCache(catalogue, logger, options, now),
+    executor,
+    options,
+    now,
+  );
   const items = new Items(driver, options, now);
   executor?.start();
+
+  /** Runs a write with its deadline, which covers looking the table up. */
+  const write = <T>(
+    project: ProjectId,
+    name: string,
+    run: (table: OpenTable, deadline: Deadline) => Promise<T>,
+  ): Promise<T> => {
+    const deadline = new Deadline(options.requestTimeoutMs);
+    return tables.use(project, name, 'strong', (table) => run(table, deadline));
+  };
 
   return {
     createTable: (project, definition) => tables.create(project, definition),
@@ -50,20 +69,28 @@ export async function createEngine(dependencies: EngineDependencies): Promise<En
     describeTable: (project, name) => tables.describe(project, name),
     deleteTable: (project, name) => tables.delete(project, name),
 
-    getItem: (project, name, request) => tables.use(project, name, (table) => items.get(table, request)),
-    putItem: (project, name, request) => tables.use(project, name, (table) => items.put(table, request)),
+    getItem: (project, name, request) =>
+      tables.use(project, name, consistencyOf(request), (table) => items.get(table, request)),
+    putItem: (project, name, request) =>
+      write(project, name, (table, deadline) => items.put(table, request, deadline)),
     updateItem: (project, name, request) =>
-      tables.use(project, name, (table) => items.update(table, request)),
+      write(project, name, (table, deadline) => items.update(table, request, deadline)),
     deleteItem: (project, name, request) =>
-      tables.use(project, name, (table) => items.delete(table, request)),
+      write(project, name, (table, deadline) => items.delete(table, request, deadline)),
 
     query: (project, name, request) =>
-      paged(tables, project, name, (table) => runQuery(driver, planQuery(table, request))),
+      paged(tables, project, name, consistencyOf(request), (table) =>
+        runQuery(driver, planQuery(table, request)),
+      ),
     scan: (project, name, request) =>
-      paged(tables, project, name, (table) => runScan(driver, table, request, planScan(table, request))),
+      paged(tables, project, name, 'eventual', (table) =>
+        runScan(driver, table, request, planScan(table, request)),
+      ),
 
-    batchGetItem: (project, requests) => batchGet(tables, driver, project, requests),
-    batchWriteItem: (project, requests) => batchWrite(tables, items, project, requests),
+    batchGetItem: (project, requests) =>
+      batchGet(tables, driver, project, requests, new Deadline(options.requestTimeoutMs)),
+    batchWriteItem: (project, requests) =>
+      batchWrite(tables, items, project, requests, new Deadline(options.requestTimeoutMs)),
 
     close: async () => {
       await executor?.close();
@@ -76,10 +103,11 @@ async function* paged(
   tables: Tables,
   project: ProjectId,
   name: string,
+  consistency: Consistency,
   read: (table: OpenTable) => AsyncGenerator<ItemPage>,
 ): AsyncGenerator<ItemPage> {
   let pages: AsyncGenerator<ItemPage> | undefined;
-  const first = await tables.use(project, name, (table) => {
+  const first = await tables.use(project, name, consistency, (table) => {
     pages = read(table);
     return pages.next();
   });

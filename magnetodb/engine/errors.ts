@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'TableNotExists'
   | 'ResourceInUse'
   | 'Forbidden'
+  | 'OverQuota'
   | 'ServiceUnavailable'
   | 'OutcomeUnknown';
 
@@ -61,6 +62,11 @@ export class ResourceInUseError extends ServiceError {
 /** The caller may not do this. */
 export class ForbiddenError extends ServiceError {
   readonly code = 'Forbidden';
+}
+
+/** The project, or the deployment, has as many tables as it may have. */
+export class OverQuotaError extends ServiceError {
+  readonly code = 'OverQuota';
 }
 
 /** The storage can't serve now, or a compare-and-set kept losing. Nothing was changed; the caller may try again. */

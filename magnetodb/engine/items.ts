@@ -3,21 +3,23 @@
  * condition, an update, asked-for old values, index entries) reads the row, decides, and writes guarded by the version
  * that it read, and does so again where another writer came between.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Guard, Mutation, RowRef, StorageDriver } from '../storage/driver.js';
 import { newVersion } from '../storage/versions.js';
 import { meetsExpected } from './conditions.js';
+import { consistencyOf } from './consistency.js';
+import type { Deadline } from './deadline.js';
 import { ConditionalCheckFailedError, ServiceUnavailableError, ValidationError } from './errors.js';
 import { itemSizeBytes } from './item-size.js';
 import { quoted } from './names.js';
 import type { EngineOptions } from './options.js';
 import type { DeleteItemRequest, GetItemRequest, PutItemRequest, UpdateItemRequest } from './requests.js';
-import { mutationsFor, rowRef, type ItemChange } from './rows.js';
+import { checkWriteSize, mutationsFor, rowRef, type ItemChange } from './rows.js';
 import { decodeStored, StoredItem } from './stored-item.js';
+import type { OpenTable } from './table-cache.js';
 import { checkItem, checkKey, checkSchemaType } from './table-schema.js';
-import type { OpenTable } from './tables.js';
 import { applyUpdates } from './update-actions.js';
 import type { Item } from './values.js';
+import { checkIndependent, checkUpdatesAllowed } from './write-isolation.js';
 import { WriteQueue } from './write-queue.js';
 
 /** The item as it is stored, before a change. */
@@ -35,9 +37,6 @@ interface Decision {
   readonly unchanged?: boolean;
 }
 
-const BACK_OFF_MS = 2;
-const LONGEST_BACK_OFF_MS = 100;
-
 export class Items {
   readonly #queue: WriteQueue;
 
@@ -46,22 +45,23 @@ export class Items {
     private readonly options: EngineOptions,
     private readonly now: () => number,
   ) {
-    this.#queue = new WriteQueue(options.maxQueuedWritesPerItem);
+    this.#queue = new WriteQueue(options.maxQueuedWritesPerItem, 'writes to one item');
   }
 
   /** See Engine.getItem. */
   async get(table: OpenTable, request: GetItemRequest): Promise<StoredItem | undefined> {
     checkKey(table.description, request.key);
     const ref = rowRef(table.description, request.key);
-    const row = await this.driver.get(table.container, ref, request.consistentRead ? 'strong' : 'eventual');
+    const row = await this.driver.get(table.container, ref, consistencyOf(request));
     if (row === undefined) return undefined;
     const stored = decodeStored(row.value);
     return request.attributesToGet === undefined ? stored : stored.project(request.attributesToGet);
   }
 
   /** See Engine.putItem. */
-  async put(table: OpenTable, request: PutItemRequest): Promise<StoredItem | undefined> {
+  async put(table: OpenTable, request: PutItemRequest, deadline: Deadline): Promise<StoredItem | undefined> {
     const { description } = table;
+    checkIndependent(description, request);
     const stored = this.checkPut(table, request.item);
     const ref = rowRef(description, request.item);
     const expiresAtMs = this.expiryOf(request.timeToLiveSeconds);
@@ -76,12 +76,12 @@ export class Items {
     if (onlyIfAbsent || (request.expected.size === 0 && independentOfOld(table, request.returnValues))) {
       const mutations = mutationsFor(description, ref.key, { new: replacement });
       const guard: Guard = onlyIfAbsent ? { kind: 'absent', key: ref.key } : { kind: 'any' };
-      if ((await this.write(table, ref, mutations, guard)) === 'conflict') {
+      if ((await this.write(table, ref, mutations, guard, deadline)) === 'conflict') {
         throw new ConditionalCheckFailedError();
       }
       return newAnswer;
     }
-    return await this.change(table, ref, (old) => {
+    return await this.change(table, ref, deadline, (old) => {
       if (!meetsExpected(old?.stored.item, request.expected)) throw new ConditionalCheckFailedError();
       return { new: replacement, answer: request.returnValues === 'ALL_OLD' ? old?.stored : newAnswer };
     });
@@ -96,18 +96,24 @@ export class Items {
     checkItem(description, item);
     const stored = StoredItem.of(item);
     this.checkSize(stored);
+    checkWriteSize(description, stored);
     return stored;
   }
 
   /** See Engine.deleteItem. */
-  async delete(table: OpenTable, request: DeleteItemRequest): Promise<StoredItem | undefined> {
+  async delete(
+    table: OpenTable,
+    request: DeleteItemRequest,
+    deadline: Deadline,
+  ): Promise<StoredItem | undefined> {
+    checkIndependent(table.description, request);
     checkKey(table.description, request.key);
     const ref = rowRef(table.description, request.key);
     if (request.expected.size === 0 && independentOfOld(table, request.returnValues)) {
-      await this.write(table, ref, [{ kind: 'delete', key: ref.key }], { kind: 'any' });
+      await this.write(table, ref, [{ kind: 'delete', key: ref.key }], { kind: 'any' }, deadline);
       return undefined;
     }
-    return await this.change(table, ref, (old) => {
+    return await this.change(table, ref, deadline, (old) => {
       if (!meetsExpected(old?.stored.item, request.expected)) throw new ConditionalCheckFailedError();
       return {
         answer: request.returnValues === 'ALL_OLD' ? old?.stored : undefined,
@@ -117,8 +123,13 @@ export class Items {
   }
 
   /** See Engine.updateItem. */
-  async update(table: OpenTable, request: UpdateItemRequest): Promise<StoredItem | undefined> {
+  async update(
+    table: OpenTable,
+    request: UpdateItemRequest,
+    deadline: Deadline,
+  ): Promise<StoredItem | undefined> {
     const { description } = table;
+    checkUpdatesAllowed(description);
     checkKey(description, request.key);
     for (const [name, update] of request.updates) {
       if (request.key.has(name)) {
@@ -131,7 +142,7 @@ export class Items {
       }
     }
     const ref = rowRef(description, request.key);
-    return await this.change(table, ref, (old) => {
+    return await this.change(table, ref, deadline, (old) => {
       const oldItem = old?.stored.item;
       if (!meetsExpected(oldItem, request.expected)) throw new ConditionalCheckFailedError();
       const newItem = applyUpdates(oldItem, request.key, request.updates);
@@ -140,6 +151,7 @@ export class Items {
       }
       const stored = StoredItem.of(newItem);
       this.checkSize(stored);
+      checkWriteSize(description, stored);
       return {
         new: { ...old, stored },
         answer: answerOf(request, old?.stored, stored),
@@ -149,18 +161,18 @@ export class Items {
   }
 
   /**
-   * Reads, decides, writes, until the write is not overtaken.
+   * Reads, decides, writes, until the write is not overtaken or the deadline has passed.
    * @param decide may be asked several times; what it throws ends the operation with nothing changed.
    */
   private async change(
     table: OpenTable,
     ref: RowRef,
+    deadline: Deadline,
     decide: (old: OldItem | undefined) => Decision,
   ): Promise<StoredItem | undefined> {
-    return await this.#queue.run(queueKey(table, ref), async () => {
+    return await this.#queue.run(queueKey(table, ref), deadline, async () => {
       for (let attempt = 0; attempt < this.options.writeAttempts; attempt += 1) {
-        if (attempt > 0)
-          await sleep(Math.random() * Math.min(LONGEST_BACK_OFF_MS, BACK_OFF_MS * 2 ** attempt));
+        await deadline.backOff(attempt);
         const row = await this.driver.get(table.container, ref, 'strong');
         const old = row && {
           stored: decodeStored(row.value),
@@ -177,19 +189,21 @@ export class Items {
             ? { kind: 'absent', key: ref.key }
             : { kind: 'version', key: ref.key, version: row.version };
         const mutations = mutationsFor(table.description, ref.key, change);
-        if ((await this.write(table, ref, mutations, guard)) === 'applied') return decision.answer;
+        if ((await this.write(table, ref, mutations, guard, deadline)) === 'applied') return decision.answer;
       }
       throw new ServiceUnavailableError('Other writes to the same item kept coming first, please try again');
     });
   }
 
-  private write(
+  private async write(
     table: OpenTable,
     ref: RowRef,
     mutations: readonly Mutation[],
     guard: Guard,
+    deadline: Deadline,
   ): Promise<'applied' | 'conflict'> {
-    return this.driver.write(table.container, {
+    deadline.check();
+    return await this.driver.write(table.container, {
       partition: ref.partition,
       mutations,
       guard,

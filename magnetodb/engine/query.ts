@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KeyBound, Page, RangeRequest, Row, StorageDriver } from '../storage/driver.js';
 import { encodeRange, checkKey, encodeBound, encodeHash, keyNames } from './table-schema.js';
+import { consistencyOf } from './consistency.js';
 import { ValidationError } from './errors.js';
 import { prefixSuccessor } from './key-codec.js';
 import { quoted } from './names.js';
@@ -15,7 +16,7 @@ import type {
 } from './requests.js';
 import { baseKey, projectedNames, sortKeyOf } from './rows.js';
 import { decodeStored, type StoredItem } from './stored-item.js';
-import type { OpenTable } from './tables.js';
+import type { OpenTable } from './table-cache.js';
 import { equalValues } from './compare.js';
 import type { AttributeValue, Item } from './values.js';
 
@@ -68,7 +69,7 @@ export function planQuery(table: OpenTable, request: QueryRequest): QueryPlan {
       index: index?.name ?? '',
       ...bounds,
       reverse: !request.forward,
-      consistency: request.consistentRead ? 'strong' : 'eventual',
+      consistency: consistencyOf(request),
     },
     after: start && startAfter(description, index, start),
     shape: shapeOf(description, index, request),

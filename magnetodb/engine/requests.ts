@@ -5,6 +5,7 @@
  */
 import type { StoredItem } from './stored-item.js';
 import type { AttributeValue, Item, V1Type } from './values.js';
+import type { WriteIsolation } from './write-isolation.js';
 
 declare const brand: unique symbol;
 type Branded<T, Name extends string> = T & { readonly [brand]: Name };
@@ -45,6 +46,8 @@ export interface TableDescription extends TableDefinition {
   readonly status: TableStatus;
   /** Milliseconds since 1970. */
   readonly createdAtMs: number;
+  /** Chosen from the configuration at creation, and kept. */
+  readonly writeIsolation: WriteIsolation;
 }
 
 export interface ListTablesRequest {

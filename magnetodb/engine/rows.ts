@@ -1,5 +1,15 @@
 /** How items lie in rows: one base row each, and one row for each index that the item is in. */
-import type { Mutation, RowKey, RowRef } from '../storage/driver.js';
+import {
+  MAX_INDEX_NAME_LENGTH,
+  MAX_KEY_BYTES,
+  MAX_PARTITION_BYTES,
+  MAX_WRITE_BYTES,
+  writeSizeBytes,
+  type Mutation,
+  type RowKey,
+  type RowRef,
+} from '../storage/driver.js';
+import { ValidationError } from './errors.js';
 import type { IndexDefinition, TableDefinition } from './requests.js';
 import { encodeStored, StoredItem } from './stored-item.js';
 import { encodeHash, encodeRange, keyNames } from './table-schema.js';
@@ -90,6 +100,37 @@ export function mutationsFor(table: TableDefinition, base: RowKey, change: ItemC
     }
   }
   return mutations;
+}
+
+/** What the removal of one index entry adds to a write at most. */
+const REMOVAL_BYTES = writeSizeBytes(new Uint8Array(MAX_PARTITION_BYTES), [
+  {
+    kind: 'delete',
+    key: {
+      index: 'x'.repeat(MAX_INDEX_NAME_LENGTH),
+      indexKey: new Uint8Array(MAX_KEY_BYTES),
+      sortKey: new Uint8Array(MAX_KEY_BYTES),
+    },
+  },
+]);
+
+/**
+ * Checks that an item and its copies in all indexes fit one write. Room is kept for taking an older item's entries
+ * away, so that the answer does not depend on what is stored.
+ * @throws {ValidationError}
+ */
+export function checkWriteSize(table: TableDefinition, stored: StoredItem): void {
+  const rows = 1 + table.indexes.length;
+  // The same by a bound that needs no keys: few items of few tables come near the limit.
+  if (rows * (stored.json.length + 1 + 2 * REMOVAL_BYTES) <= MAX_WRITE_BYTES) return;
+  const { partition, key } = rowRef(table, stored.item);
+  const mutations = mutationsFor(table, key, { new: { stored } });
+  const sizeBytes = writeSizeBytes(partition, mutations) + table.indexes.length * REMOVAL_BYTES;
+  if (sizeBytes > MAX_WRITE_BYTES) {
+    throw new ValidationError(
+      `The item and its copies in ${table.indexes.length} indexes have ${sizeBytes} bytes, which exceeds the maximum of ${MAX_WRITE_BYTES} bytes for one write`,
+    );
+  }
 }
 
 function put(key: RowKey, stored: StoredItem, expiresAtMs: number | undefined): Mutation {

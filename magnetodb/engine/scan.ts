@@ -6,8 +6,8 @@ import { keyOf, PAGE_ROWS } from './query.js';
 import type { ItemPage, ScanRequest } from './requests.js';
 import { partitionOf, rowRef, sortKeyOf } from './rows.js';
 import { decodeStored, type StoredItem } from './stored-item.js';
+import type { OpenTable } from './table-cache.js';
 import { checkKey } from './table-schema.js';
-import type { OpenTable } from './tables.js';
 
 /** Conditions checked in one turn of the event loop, more or less: a filter may have hundreds of thousands. */
 const CHECKS_PER_TURN = 100_000;

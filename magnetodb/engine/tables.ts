@@ -1,21 +1,27 @@
 /**
- * Tables: their life cycle, and the cache of their descriptions.
+ * Tables: their life cycle, and their use by item operations.
  *
  * create and delete write the intent (CREATING, DELETING) and a job, and return; task-executor.ts does the rest.
- * The job is written first, so that a table can't be left without one: a job without its table is dropped later.
+ * The job is written first, so that a table can't be left without one, whatever the storage does to the two writes: a
+ * job without its table is dropped later.
  */
 import { v1 as uuidV1 } from 'uuid';
-import type { Container } from '../storage/driver.js';
-import { ContainerNotFoundError } from '../storage/errors.js';
-import { containerOf, type Catalogue, type Job, type TableRecord } from './catalogue.js';
+import type { Consistency } from '../storage/driver.js';
 import {
+  ContainerNotFoundError,
+  OutcomeUnknownError as StorageOutcomeUnknownError,
+} from '../storage/errors.js';
+import type { Catalogue, Job, JobRecord, TableRecord } from './catalogue.js';
+import { Deadline } from './deadline.js';
+import {
+  OverQuotaError,
   ResourceInUseError,
+  ServiceError,
   ServiceUnavailableError,
   TableAlreadyExistsError,
   TableNotExistsError,
-  ValidationError,
 } from './errors.js';
-import { isTableName, quoted } from './names.js';
+import { quoted } from './names.js';
 import type { EngineOptions } from './options.js';
 import type {
   ListTablesAnswer,
@@ -25,60 +31,109 @@ import type {
   TableDescription,
   TableName,
 } from './requests.js';
-import { fromStorage, translated } from './storage-errors.js';
+import { fromStorage, translated, unavailable } from './storage-errors.js';
+import type { OpenTable, TableCache } from './table-cache.js';
 import { checkIndexes, checkTableDefinition } from './table-schema.js';
 import { newJob, type TaskExecutor } from './task-executor.js';
-
-/** A table that item operations may use: it was ACTIVE a short time ago. */
-export interface OpenTable {
-  readonly description: TableDescription;
-  readonly container: Container;
-}
-
-interface CacheEntry {
-  readonly table: OpenTable;
-  readonly freshUntilMs: number;
-}
+import { checkIndexesAllowed, chooseWriteIsolation } from './write-isolation.js';
+import { WriteQueue } from './write-queue.js';
 
 export class Tables {
-  readonly #cache = new Map<string, CacheEntry>();
-  readonly #lookups = new Map<string, Promise<OpenTable>>();
+  readonly #creations: WriteQueue;
 
   constructor(
     private readonly catalogue: Catalogue,
+    private readonly cache: TableCache,
     private readonly executor: TaskExecutor | undefined,
     private readonly options: EngineOptions,
     private readonly now: () => number,
-  ) {}
+  ) {
+    this.#creations = new WriteQueue(options.maxQueuedWritesPerItem, 'new tables of one project');
+  }
 
   /** See Engine.createTable. */
   async create(project: ProjectId, definition: TableDefinition): Promise<TableDescription> {
     checkIndexes(definition);
     checkTableDefinition(definition);
-    return await translated(this.writeIntent(project, definition));
+    const writeIsolation = chooseWriteIsolation(this.options, project, definition.name);
+    checkIndexesAllowed(definition, writeIsolation);
+    const deadline = new Deadline(this.options.requestTimeoutMs);
+    // The tables of one project are added one by one: those that this process adds need not race each other.
+    const creation = this.#creations.run(project, deadline, () => {
+      const createdAtMs = this.now();
+      const status = 'CREATING';
+      const description = { ...definition, id: uuidV1(), status, createdAtMs, writeIsolation } as const;
+      return this.writeIntent(project, description, deadline);
+    });
+    return await translated(creation);
   }
 
-  private async writeIntent(project: ProjectId, definition: TableDefinition): Promise<TableDescription> {
-    if ((await this.catalogue.findTable(project, definition.name)) !== undefined) {
-      throw new TableAlreadyExistsError(definition.name);
+  private async writeIntent(
+    project: ProjectId,
+    description: TableDescription,
+    deadline: Deadline,
+  ): Promise<TableDescription> {
+    const { name, id } = description;
+    const job = newJob('create', { project, tableName: name, tableId: id }, description.createdAtMs);
+    let written: JobRecord | undefined;
+    try {
+      for (let attempt = 0; attempt < this.options.writeAttempts; attempt += 1) {
+        await deadline.backOff(attempt);
+        // First, so that what is found out below holds until the table is added, or the table is not added. The job
+        // is written after it in each attempt: see TaskExecutor.dropOrphan.
+        const record = await this.catalogue.findProject(project);
+        if ((await this.catalogue.findTable(project, name)) !== undefined) {
+          throw new TableAlreadyExistsError(name);
+        }
+        await this.checkQuotas(project, attempt);
+        written = await this.putJob(job);
+        deadline.check();
+        if (await this.catalogue.addTable(record, description)) {
+          this.executor?.kick();
+          return description;
+        }
+      }
+      throw new ServiceUnavailableError('Other tables of the project kept coming first, please try again');
+    } catch (error) {
+      // Where the storage failed the table may be there, or may still come; else the job is for nothing. It would
+      // be dropped later, too.
+      if (error instanceof ServiceError && written !== undefined) {
+        await this.catalogue.removeJob(written).catch(() => undefined);
+      }
+      throw error;
     }
-    const nowMs = this.now();
-    const description: TableDescription = {
-      ...definition,
-      id: uuidV1(),
-      status: 'CREATING',
-      createdAtMs: nowMs,
-    };
-    const job = newJob('create', { project, tableName: definition.name, tableId: description.id }, nowMs);
-    const written = await this.catalogue.putJob(job);
-    if (!(await this.catalogue.addTable(project, description))) {
-      await this.catalogue.removeJob(written);
-      throw new TableAlreadyExistsError(definition.name);
+  }
+
+  /** Tables count in whatever state, until they are gone. @throws {OverQuotaError} where there is no room for one more. */
+  private async checkQuotas(project: ProjectId, attempt: number): Promise<void> {
+    const { tablesPerProject, tablesTotal } = this.options;
+    if (tablesPerProject > 0) {
+      const names = await this.catalogue.listTables(project, undefined, tablesPerProject);
+      if (names.length >= tablesPerProject) {
+        throw new OverQuotaError(
+          `The project has ${names.length} tables; tables_per_project is ${tablesPerProject}`,
+        );
+      }
     }
-    // A process whose clock is far ahead may have taken the job for an orphan in between.
-    await this.catalogue.ensureJob(job);
-    this.executor?.kick();
-    return description;
+    // This one is not exact in any case.
+    if (tablesTotal > 0 && attempt === 0) {
+      const count = await this.catalogue.countAllTables(tablesTotal);
+      if (count >= tablesTotal) {
+        throw new OverQuotaError(`The service has ${count} tables; tables_total is ${tablesTotal}`);
+      }
+    }
+  }
+
+  /**
+   * Writes a job for a table whose record says nothing of it yet. So far the job means nothing to anybody: where its
+   * outcome is unknown, nothing has been changed that a client could see.
+   */
+  private async putJob(job: Job): Promise<JobRecord> {
+    try {
+      return await this.catalogue.putJob(job);
+    } catch (error) {
+      throw error instanceof StorageOutcomeUnknownError ? unavailable(error) : error;
+    }
   }
 
   /** See Engine.listTables. */
@@ -105,7 +160,9 @@ export class Tables {
 
   /** See Engine.deleteTable. */
   async delete(project: ProjectId, name: TableName): Promise<TableDescription> {
+    const deadline = new Deadline(this.options.requestTimeoutMs);
     for (let attempt = 0; attempt < this.options.writeAttempts; attempt += 1) {
+      await deadline.backOff(attempt);
       const record = await this.find(project, name);
       switch (record.description.status) {
         case 'DELETING':
@@ -118,7 +175,7 @@ export class Tables {
         case 'ACTIVE':
         case 'CREATE_FAILED':
         case 'DELETE_FAILED':
-          if (await translated(this.markDeleting(record))) {
+          if (await translated(this.markDeleting(record, deadline))) {
             return { ...record.description, status: 'DELETING' };
           }
       }
@@ -127,16 +184,17 @@ export class Tables {
   }
 
   /** @returns false where another has changed the table meanwhile. */
-  private async markDeleting(record: TableRecord): Promise<boolean> {
-    const job = this.deleteJob(record);
-    await this.catalogue.putJob(job);
-    const marked = await this.catalogue.setStatus(record, 'DELETING');
-    this.forget(record.project, record.description.name);
-    if (marked) {
-      await this.catalogue.ensureJob(job);
-      this.executor?.kick();
+  private async markDeleting(record: TableRecord, deadline: Deadline): Promise<boolean> {
+    await this.putJob(this.deleteJob(record));
+    deadline.check();
+    try {
+      const isMarked = await this.catalogue.setStatus(record, 'DELETING');
+      if (isMarked) this.executor?.kick();
+      return isMarked;
+    } finally {
+      // Marked or not: where the storage failed, nobody knows.
+      this.cache.forget(record.project, record.description.name);
     }
-    return marked;
   }
 
   private deleteJob({ project, description }: TableRecord): Job {
@@ -151,17 +209,23 @@ export class Tables {
   /**
    * Runs an item operation on an ACTIVE table. Where its container turns out to be gone, the cached description was
    * stale: the table is looked up again, once. What the storage throws comes out as the engine's errors.
+   * @param consistency `eventual` for what needs no quorum, and so goes on where the storage has lost it.
    * @throws {TableNotExistsError} {ValidationError} the table is not ACTIVE. {ServiceUnavailableError}
    */
-  async use<T>(project: ProjectId, name: string, run: (table: OpenTable) => Promise<T>): Promise<T> {
-    const table = this.cached(project, name) ?? (await this.open(project, name));
+  async use<T>(
+    project: ProjectId,
+    name: string,
+    consistency: Consistency,
+    run: (table: OpenTable) => Promise<T>,
+  ): Promise<T> {
+    const table = await this.cache.find(project, name, consistency);
     try {
       return await run(table);
     } catch (error) {
       if (!(error instanceof ContainerNotFoundError)) throw fromStorage(error);
     }
-    this.forget(project, name);
-    const again = await this.open(project, name);
+    this.cache.forget(project, name);
+    const again = await this.cache.find(project, name, consistency);
     try {
       return await run(again);
     } catch (error) {
@@ -171,69 +235,4 @@ export class Tables {
       });
     }
   }
-
-  private cached(project: ProjectId, name: string): OpenTable | undefined {
-    const entry = this.#cache.get(cacheKey(project, name));
-    return entry !== undefined && entry.freshUntilMs > this.now() ? entry.table : undefined;
-  }
-
-  /** Looks a table up; concurrent look-ups of one table are one. */
-  private async open(project: ProjectId, name: string): Promise<OpenTable> {
-    const key = cacheKey(project, name);
-    const underWay = this.#lookups.get(key);
-    if (underWay !== undefined) {
-      try {
-        return await underWay;
-      } catch {
-        // It began before this request and may have seen an older state of the table: one that begins now tells.
-      }
-    }
-    return await (this.#lookups.get(key) ?? this.beginLookup(project, name, key));
-  }
-
-  private beginLookup(project: ProjectId, name: string, key: string): Promise<OpenTable> {
-    const askedAtMs = this.now();
-    const lookup = this.lookUp(project, name)
-      .then((table) => {
-        // Unless the table was forgotten meanwhile: what was seen before that must not come back.
-        if (this.#lookups.get(key) === lookup) this.remember(key, table, askedAtMs);
-        return table;
-      })
-      .finally(() => {
-        if (this.#lookups.get(key) === lookup) this.#lookups.delete(key);
-      });
-    this.#lookups.set(key, lookup);
-    return lookup;
-  }
-
-  private async lookUp(project: ProjectId, name: string): Promise<OpenTable> {
-    const record = isTableName(name) ? await translated(this.catalogue.findTable(project, name)) : undefined;
-    if (record === undefined) throw new TableNotExistsError(quoted(name));
-    const { description } = record;
-    if (description.status !== 'ACTIVE') {
-      throw new ValidationError(
-        `Can't execute request: Table '${name}' status '${description.status}' isn't ACTIVE`,
-      );
-    }
-    return { description, container: containerOf(project, description.id) };
-  }
-
-  private remember(key: string, table: OpenTable, askedAtMs: number): void {
-    if (this.#cache.size >= this.options.tableCacheEntries) {
-      const oldest = this.#cache.keys().next();
-      if (oldest.done !== true) this.#cache.delete(oldest.value);
-    }
-    this.#cache.set(key, { table, freshUntilMs: askedAtMs + this.options.tableCacheMs });
-  }
-
-  private forget(project: ProjectId, name: string): void {
-    const key = cacheKey(project, name);
-    this.#cache.delete(key);
-    this.#lookups.delete(key);
-  }
-}
-
-/** A project's id holds no slash. */
-function cacheKey(project: ProjectId, name: string): string {
-  return `${project}/${name}`;
 }

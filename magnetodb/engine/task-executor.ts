@@ -2,12 +2,14 @@
  * Does the catalogue's jobs: makes the containers of new tables, drops those of deleted ones. It claims a job with a
  * lease by compare-and-set, renews the lease while it works, and records the table's new state. A process that dies
  * mid-way leaves a lease that runs out; another one does the job again, which is safe, since each step is repeatable.
+ * So is a step of which nobody knows whether it was carried out, and one that is carried out late: what it would change
+ * has another version by then. A job is removed last.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
-import type { StorageDriver } from '../storage/driver.js';
-import type { Logger } from '../logging/logger.js';
-import { containerOf, type Catalogue, type Job, type JobRecord } from './catalogue.js';
+import type { Container, StorageDriver } from '../storage/driver.js';
+import type { LogFields, Logger } from '../logging/logger.js';
+import { containerOf, type Catalogue, type Job, type JobRecord, type TableRecord } from './catalogue.js';
 import type { EngineOptions } from './options.js';
 
 /** A job whose table's record doesn't fit (its process died between the two writes) is dropped after this time. */
@@ -88,7 +90,13 @@ export class TaskExecutor {
       await pMap(
         due,
         async (record) => {
-          if (!this.#closed) await this.claimAndDo(record);
+          if (this.#closed) return;
+          try {
+            await this.claimAndDo(record);
+          } catch (error) {
+            // The others go on: it may be this table's part of the store alone that does not answer.
+            this.logger.warn('a table job was broken off; trying again', { ...fieldsOf(record.job), error });
+          }
         },
         { concurrency: JOBS_IN_FLIGHT },
       );
@@ -104,7 +112,7 @@ export class TaskExecutor {
     if (table?.description.id !== found.job.tableId || table.description.status !== wanted) {
       // Done already by somebody who died before removing the job, or the request that wrote it has not come, or
       // will never come, to writing the table's record.
-      if (this.now() - found.job.createdAtMs > ORPHAN_GRACE_MS) await this.catalogue.removeJob(found);
+      if (this.now() - found.job.createdAtMs > ORPHAN_GRACE_MS) await this.dropOrphan(found, table);
       return;
     }
     const claimed = await this.catalogue.updateJob(found, {
@@ -112,57 +120,93 @@ export class TaskExecutor {
     });
     if (claimed === undefined) return;
     const lease = this.keepLease(claimed);
-    const fields = { project: found.job.project, table: found.job.tableName, table_id: found.job.tableId };
     try {
-      const startedMs = this.now();
-      const container = containerOf(found.job.project, found.job.tableId);
-      if (found.job.kind === 'create') await this.driver.createContainer(container);
-      else await this.driver.dropContainer(container);
-      if (!lease.isHeld()) return;
-      const recorded =
-        found.job.kind === 'create'
-          ? await this.catalogue.setStatus(table, 'ACTIVE')
-          : await this.catalogue.removeTable(table);
-      if (!recorded) return;
-      await this.removeHeld(lease);
-      this.logger.info(found.job.kind === 'create' ? 'table created' : 'table deleted', {
-        ...fields,
-        took_ms: this.now() - startedMs,
-      });
-    } catch (error) {
-      const attempts = found.job.attempts + 1;
-      if (attempts < this.options.jobAttempts) {
-        this.logger.warn(`table job '${found.job.kind}' failed; trying again`, {
-          ...fields,
-          attempts,
-          error,
-        });
-        const record = await lease.release();
-        if (record !== undefined) {
-          await this.catalogue.updateJob(record, {
-            attempts,
-            leasedUntilMs: 0,
-            notBeforeMs: this.now() + Math.min(this.options.leaseMs, 200 * 2 ** attempts),
-          });
-        }
-        return;
-      }
-      if (!lease.isHeld()) return;
-      this.logger.error(`table job '${found.job.kind}' failed for good; delete the table to try again`, {
-        ...fields,
-        attempts,
-        error,
-      });
-      await this.catalogue.setStatus(table, found.job.kind === 'create' ? 'CREATE_FAILED' : 'DELETE_FAILED');
-      await this.removeHeld(lease);
+      if (!(await this.carryOut(found.job, table, lease))) return;
+      const record = await lease.release();
+      if (record !== undefined) await this.catalogue.removeJob(record);
     } finally {
       await lease.release();
     }
   }
 
-  private async removeHeld(lease: Lease): Promise<void> {
-    const record = await lease.release();
-    if (record !== undefined) await this.catalogue.removeJob(record);
+  /** @returns whether the job has come to its end, a good or a bad one, by the hands of this process. */
+  private async carryOut(job: Job, table: TableRecord, lease: Lease): Promise<boolean> {
+    try {
+      const startedMs = this.now();
+      const container = containerOf(job.project, table.description);
+      if (job.kind === 'create') await this.driver.createContainer(container);
+      else await this.driver.dropContainer(container);
+      if (!lease.isHeld() || !(await this.record(job, table))) {
+        // Others have gone on with the job, and maybe further: a container that nobody knows of must not stay.
+        if (job.kind === 'create') await this.dropForgotten(job, container);
+        return false;
+      }
+      this.logger.info(job.kind === 'create' ? 'table created' : 'table deleted', {
+        ...fieldsOf(job),
+        took_ms: this.now() - startedMs,
+      });
+      return true;
+    } catch (error) {
+      return await this.noteFailure(job, table, lease, error);
+    }
+  }
+
+  /** @returns whether that was the last attempt, and the table is marked as failed. */
+  private async noteFailure(job: Job, table: TableRecord, lease: Lease, error: unknown): Promise<boolean> {
+    const attempts = job.attempts + 1;
+    const fields = { ...fieldsOf(job), attempts, error };
+    if (attempts < this.options.jobAttempts) {
+      this.logger.warn(`table job '${job.kind}' failed; trying again`, fields);
+      const record = await lease.release();
+      if (record !== undefined) {
+        await this.catalogue.updateJob(record, {
+          attempts,
+          leasedUntilMs: 0,
+          notBeforeMs: this.now() + Math.min(this.options.leaseMs, 200 * 2 ** attempts),
+        });
+      }
+      return false;
+    }
+    if (!lease.isHeld()) return false;
+    const status = job.kind === 'create' ? 'CREATE_FAILED' : 'DELETE_FAILED';
+    // Not, where the failure was that nobody knows whether the good end was recorded, and it was.
+    if (!(await this.catalogue.setStatus(table, status))) return false;
+    this.logger.error(`table job '${job.kind}' failed for good; delete the table to try again`, fields);
+    return true;
+  }
+
+  /** @returns false where others have changed the table's record meanwhile. */
+  private async record(job: Job, table: TableRecord): Promise<boolean> {
+    return job.kind === 'create'
+      ? await this.catalogue.setStatus(table, 'ACTIVE')
+      : await this.catalogue.removeTable(table);
+  }
+
+  private async dropForgotten(job: Job, container: Container): Promise<void> {
+    const table = await this.catalogue.findTable(job.project, job.tableName);
+    if (table?.description.id !== job.tableId) await this.driver.dropContainer(container);
+  }
+
+  /**
+   * Removes a job that does not fit its table's record, unless the write that would make it fit may still come, from a
+   * slow process or out of an unknown outcome. That write is guarded by a version: of the project's record where a
+   * table is added, of the table's where one is deleted. Writing this one anew keeps it from ever being carried out.
+   * A request reads that version before it writes its job; so if it has read the new one, its job is not the one that
+   * was `found` here, and is not removed.
+   */
+  private async dropOrphan(found: JobRecord, table: TableRecord | undefined): Promise<void> {
+    const { job } = found;
+    const isKnown = table?.description.id === job.tableId;
+    if (job.kind === 'create' && !isKnown) {
+      const project = await this.catalogue.findProject(job.project);
+      if (!(await this.catalogue.touchProject(project))) return;
+      const again = await this.catalogue.findTable(job.project, job.tableName);
+      if (again?.description.id === job.tableId) return;
+    }
+    if (job.kind === 'delete' && isKnown) {
+      if (!(await this.catalogue.setStatus(table, table.description.status))) return;
+    }
+    await this.catalogue.removeJob(found);
   }
 
   /** Renews a claimed job's lease three times in its life, until released or lost to another process. */
@@ -197,6 +241,10 @@ interface Lease {
   isHeld(): boolean;
   /** Stops renewing. @returns the job's record as it is now; undefined: another process has it. */
   release(): Promise<JobRecord | undefined>;
+}
+
+function fieldsOf(job: Job): LogFields {
+  return { project: job.project, table: job.tableName, table_id: job.tableId };
 }
 
 /** A new job, for nobody yet. */

@@ -1,35 +1,63 @@
+import { tooSlow, type Deadline } from './deadline.js';
 import { ServiceUnavailableError } from './errors.js';
 
 /**
- * Lets the writes of one process to one item queue up rather than race each other, in the order of their arrival.
- * Writes to different items don't wait for each other.
+ * Lets the writes of one process to one thing (an item, say) queue up rather than race each other, in the order of
+ * their arrival. Writes to different things don't wait for each other.
  */
 export class WriteQueue {
-  readonly #lines = new Map<string, { last: Promise<unknown>; length: number }>();
-
-  /** @param maxLength how many may wait for one item; one more is refused. */
-  constructor(private readonly maxLength: number) {}
+  /** By thing, while one of its writes is under way: how each of those that wait is begun. */
+  readonly #lines = new Map<string, Set<() => void>>();
 
   /**
-   * Runs `write` once all earlier ones for `item` have ended, whether well or not.
-   * @throws {ServiceUnavailableError} where too many wait already.
+   * @param maxLength how many may wait for one thing; one more is refused.
+   * @param what is queued, as the message of that refusal has it: `writes to one item`.
    */
-  async run<T>(item: string, write: () => Promise<T>): Promise<T> {
-    let line = this.#lines.get(item);
-    if (line === undefined) {
-      line = { last: Promise.resolve(), length: 0 };
-      this.#lines.set(item, line);
-    } else if (line.length > this.maxLength) {
-      throw new ServiceUnavailableError('Too many writes to one item are under way, please try again');
-    }
-    line.length += 1;
-    const turn = line.last.then(write);
-    line.last = turn.catch(() => undefined);
+  constructor(
+    private readonly maxLength: number,
+    private readonly what: string,
+  ) {}
+
+  /**
+   * Runs `write` once all earlier ones for `thing` have ended, whether well or not.
+   * @throws {ServiceUnavailableError} where too many wait already, or its turn does not come before the deadline:
+   *   `write` is not run, then or later.
+   */
+  async run<T>(thing: string, deadline: Deadline, write: () => Promise<T>): Promise<T> {
+    const line = this.#lines.get(thing);
+    if (line === undefined) this.#lines.set(thing, new Set());
+    else await this.turnIn(line, deadline);
     try {
-      return await turn;
+      return await write();
     } finally {
-      line.length -= 1;
-      if (line.length === 0) this.#lines.delete(item);
+      this.endTurn(thing);
+    }
+  }
+
+  private turnIn(line: Set<() => void>, deadline: Deadline): Promise<void> {
+    if (line.size >= this.maxLength) {
+      throw new ServiceUnavailableError(`Too many ${this.what} are under way, please try again`);
+    }
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        line.delete(begin);
+        reject(tooSlow());
+      }, deadline.remainingMs);
+      line.add(begin);
+    });
+  }
+
+  private endTurn(thing: string): void {
+    const line = this.#lines.get(thing);
+    const [begin] = line ?? [];
+    if (begin === undefined) this.#lines.delete(thing);
+    else {
+      line?.delete(begin);
+      begin();
     }
   }
 }

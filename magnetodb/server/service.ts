@@ -1,6 +1,7 @@
 /** Composes the service from its configuration: driver, engine, pipeline, HTTP server; and takes it apart again. */
 import type { Config } from '../config/index.js';
 import { createEngine } from '../engine/engine.js';
+import { parseWriteIsolationExceptions } from '../engine/write-isolation.js';
 import { silentLogger, type Logger } from '../logging/logger.js';
 import { loadPipeline } from '../pipeline/loader.js';
 import { openDriver } from '../storage/registry.js';
@@ -42,13 +43,19 @@ export async function startService(
       logger,
       options: {
         tableCacheMs: milliseconds(tables.table_cache_time),
+        degradedCacheMs: milliseconds(tables.degraded_cache_time),
         maxItemSizeBytes: limits.max_item_size,
         maxTimeToLiveSeconds: limits.max_time_to_live,
+        tablesPerProject: limits.tables_per_project,
+        tablesTotal: limits.tables_total,
+        requestTimeoutMs: milliseconds(limits.request_timeout),
         writeAttempts: tables.write_attempts,
         taskExecutor: tables.task_executor,
         leaseMs: milliseconds(tables.job_lease_time),
         jobPollMs: milliseconds(tables.job_poll_interval),
         jobAttempts: tables.job_attempts,
+        writeIsolation: tables.write_isolation,
+        writeIsolationExceptions: parseWriteIsolationExceptions(tables.write_isolation_exceptions),
       },
     });
     parts.push(engine);

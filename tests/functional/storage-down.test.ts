@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import type { EngineOptions } from '../../magnetodb/engine/options.js';
 import { silentLogger, type LogFields, type Logger } from '../../magnetodb/logging/logger.js';
 import type { StorageDriver } from '../../magnetodb/storage/driver.js';
 import { failingDriver } from '../conformance/failing-driver.js';
@@ -53,19 +55,22 @@ describe('a storage that fails', () => {
     for (const close of closing.splice(0).reverse()) await close();
   });
 
-  async function serve(driver: StorageDriver): Promise<Client> {
-    const server = await serveDriver(driver, logger);
+  async function serve(driver: StorageDriver, options: Partial<EngineOptions> = {}): Promise<Client> {
+    const server = await serveDriver(driver, logger, options);
     closing.push(() => server.close());
     return new Client(server.url, 'project');
   }
 
   /** A table on a sound store, then the same store through `broken`. */
-  async function serveBroken(broken: (sound: StorageDriver) => StorageDriver): Promise<Client> {
+  async function serveBroken(
+    broken: (sound: StorageDriver) => StorageDriver,
+    options: Partial<EngineOptions> = {},
+  ): Promise<Client> {
     const { driver, close } = await openTemporaryDriver();
     closing.push(close);
     await (await serve(driver)).createTable('table', SHAPE);
     warnings.length = 0;
-    return await serve(broken(driver));
+    return await serve(broken(driver), options);
   }
 
   function expectUnavailable(answer: Answer): void {
@@ -100,6 +105,45 @@ describe('a storage that fails', () => {
     });
   }
 
+  // decisions: without a quorum, reads that need none go on; all else gets 503, and all is well when it is back.
+  it('of which a quorum is lost serves the reads that need none', async () => {
+    let isDown = false;
+    const down = failingDriver();
+    const client = await serveBroken(
+      (sound) =>
+        overriding(sound, {
+          get: (container, ref, consistency) =>
+            (isDown && consistency === 'strong' ? down : sound).get(container, ref, consistency),
+          getMany: (container, refs, consistency) =>
+            (isDown && consistency === 'strong' ? down : sound).getMany(container, refs, consistency),
+          range: (container, request) =>
+            (isDown && request.consistency === 'strong' ? down : sound).range(container, request),
+          write: (...call) => (isDown ? down : sound).write(...call),
+        }),
+      { tableCacheMs: 20 },
+    );
+    await client.put('table', KEY);
+    isDown = true;
+    await sleep(30);
+    for (const name of ['get_item', 'query', 'scan', 'batch_get_item']) {
+      const answer = await READS[name]!(client);
+      expect(answer.status, name).to.equal(200);
+      expect(answer.text, name).to.contain('"S":"a"');
+    }
+    const refused: Answer[] = [
+      await client.call('table', 'get_item', { key: KEY, consistent_read: true }),
+      await client.call('table', 'query', { ...QUERY, consistent_read: true }),
+      await client.post('/batch_get_item', {
+        request_items: { table: { keys: [KEY], consistent_read: true } },
+      }),
+    ];
+    for (const call of Object.values(ITEM_WRITES)) refused.push(await call(client));
+    for (const answer of refused) expectFault(answer, 503, 'ServiceUnavailable');
+    isDown = false;
+    await client.put('table', KEY);
+    expect(await client.getItem('table', KEY)).to.deep.equal(KEY);
+  });
+
   // Whoever repeats a write of unknown outcome may do it twice: no Retry-After, and a type of its own.
   for (const [operation, call] of Object.entries(ITEM_WRITES)) {
     it(`that leaves a write unknown is told as such by ${operation}`, async () => {
@@ -114,6 +158,26 @@ describe('a storage that fails', () => {
       expect(answer.headers.get('retry-after')).to.equal(null);
     });
   }
+
+  // A slow store must not make requests hang, however many of them want the same item.
+  it('by its slowness is told as 503 once the time of a request is up', async () => {
+    const client = await serveBroken(
+      (sound) =>
+        overriding(sound, {
+          get: async (container, ...rest) => {
+            if (container.project !== '') await sleep(400);
+            return await sound.get(container, ...rest);
+          },
+        }),
+      { requestTimeoutMs: 200 },
+    );
+    const update = ITEM_WRITES.update_item!;
+    const startMs = performance.now();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => update(client)));
+    expect(performance.now() - startMs).to.be.below(1000);
+    for (const answer of answers) expectFault(answer, 503, 'ServiceUnavailable');
+    expect((await client.post('/tables/table/get_item', { key: KEY })).text).to.equal('{}');
+  });
 
   it('is counted by bulk_load, which answers 200', async () => {
     const client = await serve(failingDriver());

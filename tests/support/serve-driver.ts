@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { shippedConfigFolder } from '../../magnetodb/config/index.js';
 import { createEngine } from '../../magnetodb/engine/engine.js';
+import type { EngineOptions } from '../../magnetodb/engine/options.js';
 import type { Logger } from '../../magnetodb/logging/logger.js';
 import { loadPipeline } from '../../magnetodb/pipeline/loader.js';
 import { startHttpServer } from '../../magnetodb/server/http-server.js';
@@ -10,9 +11,10 @@ import type { StorageDriver } from '../../magnetodb/storage/driver.js';
 export async function serveDriver(
   driver: StorageDriver,
   logger: Logger,
+  options: Partial<EngineOptions> = {},
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
   const bind = { host: '127.0.0.1', port: 0 };
-  const engine = await createEngine({ driver, logger, options: { jobPollMs: 10 } });
+  const engine = await createEngine({ driver, logger, options: { jobPollMs: 10, ...options } });
   const pipeline = await loadPipeline(join(shippedConfigFolder, 'api-paste.ini'), { logger, engine, bind });
   const server = await startHttpServer(
     {

@@ -32,6 +32,7 @@ export const SERVICE_FAULTS = {
   TableNotExists: { status: 404, type: 'TableNotExistsException' },
   ResourceInUse: { status: 400, type: 'ResourceInUseException' },
   Forbidden: { status: 403, type: 'Forbidden' },
+  OverQuota: { status: 403, type: 'OverQuota' },
   ServiceUnavailable: { status: 503, type: 'ServiceUnavailable' },
   OutcomeUnknown: { status: 503, type: 'OutcomeUnknown' },
 } as const satisfies Record<ErrorCode, { readonly status: number; readonly type: string }>;

@@ -245,6 +245,10 @@ describe('loadConfig', () => {
         'FILE:2: option log_level in section [DEFAULT] must be one of error, warn, info, debug, not "loud"',
       );
       expect(refusalOf('[DEFAULT]\nbind_host = a\n  b\n')).to.contain('must be one line of text');
+      // A long list is of no use in a message: the part that is wrong is.
+      expect(refusalOf('[tables]\nwrite_isolation_exceptions = a/b:forbid, c:forbid\n')).to.match(
+        /^FILE:2: option write_isolation_exceptions in section \[tables\] must be comma-.*, not "c:forbid"$/,
+      );
     });
 
     // convict's own readers take 12x as 12, and every word but "false" as true.

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { createEngine } from '../../../magnetodb/engine/engine.js';
 import { parseProjectId, parseTableName } from '../../../magnetodb/engine/names.js';
@@ -197,6 +198,86 @@ describe('item operations of the engine', () => {
     const accepted = codes.filter((code) => code === 'nothing was refused').length;
     expect(accepted).to.be.within(3, 4);
     expect(await read(engine)).to.deep.include({ count: { N: String(accepted) } });
+  });
+
+  // decisions: a request has a deadline; a store that answers slowly makes no request hang.
+  describe('with a store that answers slowly', () => {
+    let writes: number;
+    let isSlow: boolean;
+    let slow: StorageDriver;
+
+    beforeEach(() => {
+      writes = 0;
+      isSlow = true;
+      slow = overriding(driver, {
+        get: async (container, ref, consistency) => {
+          if (isSlow && container.project !== '') await sleep(200);
+          return await driver.get(container, ref, consistency);
+        },
+        write: (container, request) => {
+          if (container.project === '') return driver.write(container, request);
+          writes += 1;
+          return Promise.resolve('conflict');
+        },
+      });
+    });
+
+    const add = { count: { action: 'ADD', value: n('1') } } as const;
+
+    it('refuses a write whose time is up after its read, before it writes', async () => {
+      const engine = await open(slow, { requestTimeoutMs: 100 });
+      expect(await codeOf(update(engine, add))).to.equal('ServiceUnavailable');
+      expect(writes).to.equal(0);
+    });
+
+    it('tries a write that loses no longer than its time', async () => {
+      const engine = await open(slow, { requestTimeoutMs: 500, writeAttempts: 1000 });
+      const startMs = performance.now();
+      expect(await codeOf(update(engine, add))).to.equal('ServiceUnavailable');
+      expect(performance.now() - startMs).to.be.below(900);
+      expect(writes).to.be.within(1, 2);
+    });
+
+    it('refuses those that wait for their turn when their time is up, and never writes them', async () => {
+      const engine = await open(slow, { requestTimeoutMs: 100 });
+      const startMs = performance.now();
+      const codes = await Promise.all(Array.from({ length: 20 }, () => codeOf(update(engine, add))));
+      expect(new Set(codes)).to.deep.equal(new Set(['ServiceUnavailable']));
+      expect(performance.now() - startMs).to.be.below(350);
+      await sleep(100);
+      expect(writes).to.equal(0);
+    });
+
+    it('leaves unprocessed what a batch has no time for', async () => {
+      const patient = await open();
+      for (let at = 0; at < 300; at += 1) await put(patient, String(at));
+      let reads = 0;
+      const tired = overriding(driver, {
+        getMany: async (container, refs, consistency) => {
+          reads += 1;
+          await sleep(120);
+          return await driver.getMany(container, refs, consistency);
+        },
+        write: async (container, request) => {
+          if (container.project !== '') await sleep(120);
+          return await driver.write(container, request);
+        },
+      });
+      const engine = await open(tired, { requestTimeoutMs: 100 });
+      const keys = Array.from({ length: 300 }, (_, at) => keyAt(String(at)));
+      const got = await engine.batchGetItem(PROJECT, new Map([[NAME, { keys, consistentRead: true }]]));
+      expect(reads).to.equal(1);
+      expect(got.responses.get(NAME)?.length).to.equal(100);
+      expect(got.unprocessed.get(NAME)?.keys.length).to.equal(200);
+      const other = parseTableName('plain');
+      await engine.createTable(PROJECT, { ...DEFINITION, name: other, indexes: [] });
+      await eventually(async () =>
+        expect((await engine.describeTable(PROJECT, other)).status).to.equal('ACTIVE'),
+      );
+      const puts = keys.map((item) => ({ kind: 'put', item }) as const);
+      const written = await engine.batchWriteItem(PROJECT, new Map([[other, puts]]));
+      expect(written.unprocessed.get(other)?.length).to.equal(250);
+    });
   });
 
   // An item and its index entries are one atomic write.

@@ -6,6 +6,7 @@ import {
   ForbiddenError,
   InvalidQueryParameterError,
   OutcomeUnknownError,
+  OverQuotaError,
   ResourceInUseError,
   ServiceUnavailableError,
   TableAlreadyExistsError,
@@ -93,6 +94,7 @@ describe('faultOf', () => {
     [new TableNotExistsError('t'), 404, 'TableNotExistsException', "Table 't' does not exist"],
     [new ResourceInUseError('busy'), 400, 'ResourceInUseException', 'busy'],
     [new ForbiddenError('no'), 403, 'Forbidden', 'no'],
+    [new OverQuotaError('full'), 403, 'OverQuota', 'full'],
     [new ServiceUnavailableError('later'), 503, 'ServiceUnavailable', 'later'],
     [new OutcomeUnknownError('maybe'), 503, 'OutcomeUnknown', 'maybe'],
   ];
