@@ -27,8 +27,8 @@ import { missingMessage, missingPrerequisites } from './prerequisites.js';
 import { LOCAL_DATA_CENTER, probe, SUPERUSER, WrongClusterError, type ProbeAnswer } from './probe.js';
 import { cassandraYaml, jvmArguments, logbackXml, NODE_FILES, type NodeSettings } from './settings.js';
 
-/** Cassandra's own ports; nodes differ by their addresses. */
-const PORT = 9042;
+/** Where clients reach a node. The ports are Cassandra's usual ones; nodes differ by their addresses. */
+export const PORT = 9042;
 const STORAGE_PORT = 7000;
 /** How long nodes may take until all answer, in milliseconds: many times what an idle machine needs. */
 const HEALTHY_MS = 240_000;

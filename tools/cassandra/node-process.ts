@@ -17,6 +17,8 @@ const PAUSE_MS = 10_000;
 const POLL_MS = 20;
 /** How many lines of each log an error message shows. */
 const LOG_LINES = 25;
+/** Where its lines are cut: Cassandra logs its whole configuration in one. */
+const LOG_LINE_LENGTH = 300;
 
 /** A process that runs a node, or has run it. */
 export interface NodeProcess {
@@ -84,7 +86,10 @@ export function logTail(folder: string): string {
     .map((name) => path.join(folder, name))
     .map((file) => {
       const lines = readOrEmpty(file).trimEnd().split('\n').slice(-LOG_LINES);
-      return `--- the end of ${file}\n${lines.join('\n')}`;
+      const cut = lines.map((line) =>
+        line.length > LOG_LINE_LENGTH ? `${line.slice(0, LOG_LINE_LENGTH)}…` : line,
+      );
+      return `--- the end of ${file}\n${cut.join('\n')}`;
     })
     .join('\n');
 }

@@ -87,6 +87,7 @@ export function cassandraYaml(node: NodeSettings): string {
     'commitlog_sync: periodic',
     'commitlog_sync_period: 10000ms',
     'commitlog_total_space: 256MiB',
+    'disk_failure_policy: stop',
     // What MagnetoDB is made for: doc/configuration.rst.
     'paxos_variant: v2',
     `auto_snapshot: ${!node.isThrowAway}`,
@@ -186,7 +187,6 @@ export function jvmArguments(
   const nodes = node.addresses.length;
   return [
     '-ea',
-    `-Xms${options.heap}`,
     `-Xmx${options.heap}`,
     '-Xss256k',
     '-XX:MaxDirectMemorySize=256M',
