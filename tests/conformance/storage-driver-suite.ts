@@ -418,6 +418,19 @@ export function storageDriverSuite(name: string, open: () => Promise<StorageDriv
         expect(await valueOf(baseKey('a'))).to.equal('yes');
       });
 
+      // Quotas rest on this: a table's record is added together with, and guarded by, a row beside the base rows.
+      it('guards a write of base rows by a row of an index', async () => {
+        const key: RowKey = { index: 'record', indexKey: Buffer.alloc(0), sortKey: Buffer.alloc(0) };
+        const absent: Guard = { kind: 'absent', key };
+        const version = newVersion();
+        expect(await write([put(key), put(baseKey('a'))], absent, version)).to.equal('applied');
+        expect(await write([put(key), put(baseKey('b'))], absent)).to.equal('conflict');
+        const right: Guard = { kind: 'version', key, version };
+        expect(await write([put(key), put(baseKey('c'))], right)).to.equal('applied');
+        expect(await write([put(key), put(baseKey('d'))], right)).to.equal('conflict');
+        expect(texts(await range())).to.deep.equal(['a', 'c']);
+      });
+
       // delete_item with a condition.
       it('guards deletes, too', async () => {
         const version = newVersion();
