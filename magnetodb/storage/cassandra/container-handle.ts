@@ -12,13 +12,17 @@ const PAGE_BYTES = 4 * 1024 * 1024;
 /** However large rows are, and at most: an item has 400 KB, so the least is some megabytes. */
 const MIN_PAGE_ROWS = 16;
 const MAX_PAGE_ROWS = 1_000;
-/** What a row is taken for before one has been seen, and what it counts for besides its value. */
-const FIRST_ROW_BYTES = 64 * 1024;
+/** What a row is feared to take before one has been seen, what it is expected to, and what it takes besides its value. */
+const FEARED_ROW_BYTES = 64 * 1024;
+const EXPECTED_ROW_BYTES = 4 * 1024;
 const ROW_OVERHEAD_BYTES = 256;
 
 export class ContainerHandle {
   readonly statements: Statements;
-  #rowBytes = FIRST_ROW_BYTES;
+  /** For the number of rows in a page: follows large rows at once, small ones slowly. */
+  #fearedBytes = FEARED_ROW_BYTES;
+  /** For what a page counts as while it is under way: the mean of late. */
+  #expectedBytes = EXPECTED_ROW_BYTES;
 
   /** @param table the keyspace's and the table's names. */
   constructor(table: string, kind: ContainerKind) {
@@ -27,19 +31,21 @@ export class ContainerHandle {
 
   /** What a row is expected to take, in bytes. */
   get rowBytes(): number {
-    return this.#rowBytes;
+    return this.#expectedBytes;
   }
 
   /** How many rows to ask for, where `limit` are wanted. */
   pageRows(limit: number): number {
-    const fitting = Math.max(MIN_PAGE_ROWS, Math.min(MAX_PAGE_ROWS, Math.floor(PAGE_BYTES / this.#rowBytes)));
-    return Math.min(limit, fitting);
+    const fitting = Math.floor(PAGE_BYTES / this.#fearedBytes);
+    return Math.min(limit, Math.max(MIN_PAGE_ROWS, Math.min(MAX_PAGE_ROWS, fitting)));
   }
 
   learn(rows: readonly ResultRow[]): void {
     if (rows.length === 0) return;
     let bytes = 0;
     for (const { item } of rows) bytes += ROW_OVERHEAD_BYTES + (item?.length ?? 0);
-    this.#rowBytes = Math.max(bytes / rows.length, this.#rowBytes / 2);
+    const meanBytes = bytes / rows.length;
+    this.#fearedBytes = Math.max(meanBytes, this.#fearedBytes / 2);
+    this.#expectedBytes = (this.#expectedBytes + meanBytes) / 2;
   }
 }
