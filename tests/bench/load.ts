@@ -16,6 +16,8 @@ export interface Measurement {
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** What one request cost the program that was measured, where it tells so itself. */
+  readonly processorMicros?: number;
 }
 
 export interface LoadOptions {
@@ -45,6 +47,7 @@ interface Summary {
   readonly bytes: number;
   /** Answers with an error's status, and failures of connections. */
   readonly errors: number;
+  readonly processorMicros?: number;
 }
 
 /** wrk where it is installed, else autocannon. `folder` takes files for them. */
@@ -150,5 +153,6 @@ export function checked(output: string, options: LoadOptions): Measurement {
     requestsPerSecond: summary.requests / summary.seconds,
     p50Ms: summary.p50Ms,
     p99Ms: summary.p99Ms,
+    ...(summary.processorMicros === undefined ? {} : { processorMicros: summary.processorMicros }),
   };
 }

@@ -1,12 +1,14 @@
 /**
  * `npm run bench`: how many requests a second the built service answers, beside what Express alone, dynalite and lmdb
- * alone do on the same machine in the same minutes. doc/performance.rst explains the figures.
+ * alone do on the same machine in the same minutes; or, on Cassandra, cassandra-driver alone. doc/performance.rst
+ * explains the figures.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { cassandraConfig, cassandraDriverItself, startBenchCluster, type BenchCluster } from './cassandra.js';
 import { loadGenerator } from './load.js';
 import { BenchError } from './processes.js';
 import { aimsOf, rowsOf, tableOf, TARGETS, type Sample } from './report.js';
@@ -23,13 +25,19 @@ import {
 import {
   ITEM_BYTES,
   OPERATION_NAMES,
-  operations,
+  PLAIN_TABLE,
   READINGS,
   STATIONS,
+  TABLE,
+  cassandraOperations,
+  operations,
+  type Operation,
   type OperationName,
 } from './workload.js';
 
 interface Flags {
+  readonly storage: 'lmdb' | 'cassandra';
+  readonly nodes: 1 | 3;
   readonly duration: number;
   readonly rounds: number;
   readonly connections: number;
@@ -45,8 +53,19 @@ const MAX_IDLE_BYTES = 120 * 1024 * 1024;
 
 const flags = new Command('npm run bench --')
   .description(
-    'Measures the built service beside Express alone, dynalite and lmdb alone: requests a second and latencies,\n' +
-      `with items of ${ITEM_BYTES} bytes. Use an idle machine.`,
+    'Measures the built service beside Express alone, dynalite and lmdb alone, or, with --storage cassandra, beside\n' +
+      `cassandra-driver alone: requests a second and latencies, with items of ${ITEM_BYTES} bytes. Use an idle machine.`,
+  )
+  .addOption(
+    new Option('--storage <driver>', 'the store behind the service; Cassandra is started for the purpose')
+      .choices(['lmdb', 'cassandra'])
+      .default('lmdb'),
+  )
+  .addOption(
+    new Option('--nodes <number>', 'nodes of the Cassandra cluster, all on this machine')
+      .choices(['1', '3'])
+      .default(1)
+      .argParser((raw) => (raw === '3' ? 3 : 1)),
   )
   .option('--duration <seconds>', 'how long each measurement takes', wholeNumber(1, 3600), 5)
   .option('--rounds <number>', 'how often each is repeated; medians are shown', wholeNumber(1, 1000), 3)
@@ -72,6 +91,7 @@ const flags = new Command('npm run bench --')
 const folder = await mkdtemp(path.join(tmpdir(), 'magnetodb-bench-'));
 /** What is running, to be stopped in the end. */
 const started: Target[] = [];
+let cluster: BenchCluster | undefined;
 const cleaning = { hasBegun: false };
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -96,12 +116,15 @@ async function cleanUp(): Promise<void> {
   if (cleaning.hasBegun) return;
   cleaning.hasBegun = true;
   await Promise.allSettled(started.map((target) => target.stop()));
+  await cluster?.stop().catch((error: unknown) => {
+    console.error('bench: the cluster did not stop', error);
+  });
   await rm(folder, { recursive: true, force: true });
 }
 
 async function bench(): Promise<void> {
   if (!existsSync(PROGRAM)) throw new BenchError(`${PROGRAM} is missing: run \`npm run build\` first`);
-  const chosen = operations().filter(({ name }) => flags.only?.includes(name) ?? true);
+  const chosen = operationsToMeasure().filter(({ name }) => flags.only?.includes(name) ?? true);
   const load = loadGenerator(folder);
   if (load.name !== 'wrk') {
     tell(
@@ -113,10 +136,15 @@ async function bench(): Promise<void> {
   }
   const around: Surroundings = { folder, load, connections: flags.connections };
 
+  if (flags.storage === 'cassandra') cluster = await startBenchCluster(flags.nodes, tell);
   const services = await startServices(around);
   const [service] = services;
   if (service === undefined) throw new Error('there is no service to measure');
-  if (flags.alone !== true) {
+  if (cluster !== undefined) {
+    if (flags.alone !== true) {
+      started.push(await cassandraDriverItself(TARGETS.cassandraDriver, service, cluster, around));
+    }
+  } else if (flags.alone !== true) {
     started.push(await startExpress(TARGETS.express, service, operations(), around));
     started.push(await startDynalite(TARGETS.dynalite, around));
     started.push(lmdbItself(TARGETS.lmdb, around));
@@ -136,10 +164,18 @@ async function bench(): Promise<void> {
   report(samples, services);
 }
 
+function operationsToMeasure(): Operation[] {
+  return flags.storage === 'cassandra' ? cassandraOperations() : operations();
+}
+
 async function startServices(around: Surroundings): Promise<ServiceTarget[]> {
   const services: ServiceTarget[] = [];
   const start = async (name: string, program: string, accessLog: boolean): Promise<void> => {
-    const service = await startService({ name, program, accessLog }, around);
+    const storage =
+      cluster === undefined
+        ? {}
+        : { config: cassandraConfig(cluster, services.length), tables: [TABLE, PLAIN_TABLE] };
+    const service = await startService({ name, program, accessLog, ...storage }, around);
     services.push(service);
     started.push(service);
   };
@@ -176,7 +212,7 @@ function report(samples: readonly Sample[], services: readonly ServiceTarget[]):
   console.log(
     `${(STATIONS * READINGS).toLocaleString('en-US')} items of ${ITEM_BYTES} bytes; closed loop: the latencies hide stalls; CPU: of the server, a request`,
   );
-  const labels = Object.fromEntries(operations().map(({ name, label }) => [name, label]));
+  const labels = Object.fromEntries(operationsToMeasure().map(({ name, label }) => [name, label]));
   console.log(
     tableOf(
       rows,

@@ -1,10 +1,10 @@
 /** Turns measurements into medians, ratios and a table. */
 import Table from 'cli-table3';
-import type { TargetMeasurement } from './targets.js';
+import type { Measurement } from './load.js';
 import type { OperationName } from './workload.js';
 
 /** What a server was in one round, for one operation. */
-export interface Sample extends TargetMeasurement {
+export interface Sample extends Measurement {
   readonly operation: OperationName;
   readonly target: string;
   /** From 0. Samples of one round were taken one after the other, so a ratio inside of a round means something. */
@@ -12,7 +12,7 @@ export interface Sample extends TargetMeasurement {
 }
 
 /** One line of the report. */
-export interface Row extends Omit<TargetMeasurement, 'requests'> {
+export interface Row extends Omit<Measurement, 'requests'> {
   readonly operation: OperationName;
   readonly target: string;
   /** Requests a second of this target divided by those of others, by the others' names. */
@@ -120,6 +120,7 @@ export const TARGETS = {
   express: 'express',
   dynalite: 'dynalite',
   lmdb: 'lmdb',
+  cassandraDriver: 'cassandra-driver',
 } as const;
 
 /** The aims that the rows say something about. */
@@ -144,5 +145,13 @@ export function aimsOf(rows: readonly Row[]): Aim[] {
     overExpress === undefined || overLmdb === undefined ? undefined : Math.max(overExpress, overLmdb);
   atLeast('put_item / the slower of express and lmdb', overSlower, 0.5);
   atLeast('put_item / dynalite', put?.[TARGETS.dynalite], 1);
+  for (const [operation, least] of [
+    ['get_item', 0.6],
+    ['put_item', 0.85],
+    ['put_item_plain', 0.6],
+  ] as const) {
+    const own = (rowOf(operation, TARGETS.quiet) ?? rowOf(operation, TARGETS.logging))?.ratios;
+    atLeast(`${operation} / cassandra-driver`, own?.[TARGETS.cassandraDriver], least);
+  }
   return aims;
 }

@@ -35,12 +35,6 @@ const SETTLE_MS = 1_000;
 /** wrk counts whole seconds. */
 const WARM_UP_SECONDS = 1;
 
-/** A measurement of a server whose process is known. */
-export interface TargetMeasurement extends Measurement {
-  /** What one request cost the server's process, all its threads together; undefined where the system doesn't tell. */
-  readonly processorMicros?: number;
-}
-
 /** Something that is measured. */
 export interface Target {
   readonly name: string;
@@ -50,7 +44,7 @@ export interface Target {
    * Asks once and looks at the answer, warms up, and measures.
    * @throws {BenchError} where an answer is wrong.
    */
-  measure(operation: Operation, seconds: number): Promise<TargetMeasurement>;
+  measure(operation: Operation, seconds: number): Promise<Measurement>;
   stop(): Promise<void>;
 }
 
@@ -135,19 +129,26 @@ export interface ServiceOptions {
   readonly program: string;
   /** Whether it writes a line for each request, as it does when nobody changes etc/magnetodb. */
   readonly accessLog: boolean;
+  /** A configuration file's text, over that of the quick start. */
+  readonly config?: string;
+  /** The tables to make and fill. */
+  readonly tables?: readonly string[];
 }
 
-/** Starts the service on a new store, with the shipped configuration, and loads all items over HTTP. */
+/** Starts the service on a new store, with the quick start's configuration, and loads all items over HTTP. */
 export async function startService(options: ServiceOptions, around: Surroundings): Promise<ServiceTarget> {
   const folder = path.join(around.folder, options.name.replaceAll(/\W+/g, '-'));
   await mkdir(folder);
   const pasteFile = path.join(folder, 'api-paste.ini');
   await writeFile(pasteFile, pasteText(await shippedPasteText(), options.accessLog));
+  const configFile = path.join(folder, 'magnetodb.conf');
+  await writeFile(configFile, options.config ?? '');
   const port = await freePort();
   const server = await startServer(
     [
       options.program,
       ...['--config-file', path.join(ROOT, 'etc', 'magnetodb', 'quickstart.conf')],
+      ...['--config-file', configFile],
       ...['--paste-config', pasteFile, '--data-dir', path.join(folder, 'data')],
       ...['--host', '127.0.0.1', '--port', String(port)],
     ],
@@ -157,7 +158,7 @@ export async function startService(options: ServiceOptions, around: Surroundings
   );
   await delay(SETTLE_MS);
   const idleBytes = residentBytes(server.pid);
-  await loadService(server.url);
+  for (const table of options.tables ?? [TABLE]) await loadService(server.url, table);
   return { ...httpTarget(options.name, server, (operation) => operation.magnetodb, around), idleBytes };
 }
 
@@ -173,12 +174,17 @@ export function pasteText(shipped: string, accessLog: boolean): string {
   return off;
 }
 
-async function loadService(url: string): Promise<void> {
-  const data = `${url}/v1/data/${PROJECT}`;
-  await post(`${data}/tables`, MAGNETODB_TABLE);
+/** The service's address of a project's data. */
+export function dataUrl(url: string): string {
+  return `${url}/v1/data/${PROJECT}`;
+}
+
+async function loadService(url: string, table: string): Promise<void> {
+  const data = dataUrl(url);
+  await post(`${data}/tables`, { ...MAGNETODB_TABLE, table_name: table });
   const endMs = Date.now() + TABLE_MS;
   for (;;) {
-    const answer = (await (await fetch(`${data}/tables/${TABLE}`)).json()) as {
+    const answer = (await (await fetch(`${data}/tables/${table}`)).json()) as {
       readonly table?: { readonly table_status?: string };
     };
     if (answer.table?.table_status === 'ACTIVE') break;
@@ -187,7 +193,7 @@ async function loadService(url: string): Promise<void> {
   }
   for (const batch of batchesOf(allItems())) {
     await post(`${data}/batch_write_item`, {
-      request_items: { [TABLE]: batch.map((item) => ({ put_request: { item } })) },
+      request_items: { [table]: batch.map((item) => ({ put_request: { item } })) },
     });
   }
 }

@@ -7,6 +7,8 @@ import { isDeepStrictEqual } from 'node:util';
 
 export const PROJECT = 'bench';
 export const TABLE = 'readings';
+/** The same items in a table of `write_isolation = forbid`, where the storage makes a difference of it. */
+export const PLAIN_TABLE = 'readings_plain';
 export const STATIONS = 500;
 export const READINGS = 20;
 /** An item's size in bytes: names plus values. */
@@ -26,7 +28,14 @@ export interface Requests {
   readonly bodies: readonly string[];
 }
 
-export const OPERATION_NAMES = ['get_item', 'put_item', 'update_item', 'query', 'batch_write'] as const;
+export const OPERATION_NAMES = [
+  'get_item',
+  'put_item',
+  'put_item_plain',
+  'update_item',
+  'query',
+  'batch_write',
+] as const;
 export type OperationName = (typeof OPERATION_NAMES)[number];
 
 /** One operation to measure. */
@@ -164,7 +173,7 @@ function isEmpty(answer: unknown): boolean {
   return isDeepStrictEqual(answer, {});
 }
 
-/** All operations. */
+/** All operations on the table of which every server has one. */
 export function operations(): Operation[] {
   const items = scattered(STATIONS * READINGS)
     .slice(0, REQUESTS)
@@ -278,4 +287,27 @@ export function operations(): Operation[] {
       isRight: (answer) => isEmpty(member(answer, 'unprocessed_items', 'UnprocessedItems')),
     },
   ];
+}
+
+/** What is measured on Cassandra: as above, and puts into the plain table. */
+export function cassandraOperations(): Operation[] {
+  return operations().flatMap((operation): Operation[] => {
+    if (operation.name !== 'put_item') return [operation];
+    const { path: onTable } = operation.magnetodb;
+    const plain: Operation = {
+      ...operation,
+      name: 'put_item_plain',
+      label: 'put_item, forbid',
+      magnetodb: { ...operation.magnetodb, path: onTable.replace(`/${TABLE}/`, `/${PLAIN_TABLE}/`) },
+    };
+    return [{ ...operation, label: 'put_item, always' }, plain];
+  });
+}
+
+/** The keys of all items, jumping about, as texts: a station and a reading. */
+export function scatteredKeys(): [string, string][] {
+  return scattered(STATIONS * READINGS).map((index) => {
+    const { station, reading } = keyOf(Math.floor(index / READINGS), index % READINGS);
+    return [String(station?.S), String(reading?.N)];
+  });
 }
