@@ -184,22 +184,19 @@ export async function prepareService(client: Client, options: CassandraOptions):
 
 /** Writes a setting down, unless it is there already. @throws {StorageConfigurationError} it is there, and another. */
 async function keepSetting(client: Client, table: string, name: string, value: string): Promise<void> {
-  const reading = { prepare: true, isIdempotent: true, consistency: consistencies.localQuorum };
-  const read = `SELECT value FROM ${table} WHERE name = ?`;
-  const look = async (): Promise<string | undefined> => {
-    const row = firstOf(await client.execute(read, [name], reading)) as
-      { readonly value: string } | undefined;
-    return row?.value;
-  };
-  let found = await look();
+  // It never changes, so one replica that has it is enough: a process may start while the cluster is short of nodes.
+  const reading = { prepare: true, isIdempotent: true, consistency: consistencies.localOne };
+  const known = firstOf(await client.execute(`SELECT value FROM ${table} WHERE name = ?`, [name], reading));
+  let found = (known as { readonly value: string } | undefined)?.value;
   if (found === undefined) {
     // SERIAL whatever is configured: the question is which of the two it is.
-    await client.execute(`INSERT INTO ${table} (name, value) VALUES (?, ?) IF NOT EXISTS`, [name, value], {
-      prepare: true,
-      consistency: consistencies.localQuorum,
-      serialConsistency: consistencies.serial,
-    });
-    found = await look();
+    const made = await client.execute(
+      `INSERT INTO ${table} (name, value) VALUES (?, ?) IF NOT EXISTS`,
+      [name, value],
+      { prepare: true, consistency: consistencies.localQuorum, serialConsistency: consistencies.serial },
+    );
+    const verdict = firstOf(made) as { readonly '[applied]': boolean; readonly value?: string } | undefined;
+    found = verdict?.['[applied]'] === true ? value : verdict?.value;
   }
   if (found !== value) {
     throw new StorageConfigurationError(
