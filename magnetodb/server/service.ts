@@ -4,9 +4,8 @@ import { createEngine } from '../engine/engine.js';
 import { parseWriteIsolationExceptions } from '../engine/write-isolation.js';
 import { silentLogger, type Logger } from '../logging/logger.js';
 import { loadPipeline } from '../pipeline/loader.js';
-import { openDriver } from '../storage/registry.js';
-import { cassandraOptions } from './cassandra-options.js';
 import { startHttpServer } from './http-server.js';
+import { openStorage } from './storage.js';
 
 export interface RunningService {
   /** `http://host:port`, where this machine reaches the service. */
@@ -32,11 +31,7 @@ export async function startService(
   /** What is open, in the order of opening. */
   const parts: Part[] = [];
   try {
-    const driver = await openDriver(
-      main.storage_driver,
-      { dataDir: main.data_dir, cassandra: cassandraOptions(config.cassandra) },
-      logger,
-    );
+    const driver = await openStorage(config, logger);
     parts.push(driver);
     const engine = await createEngine({
       driver,

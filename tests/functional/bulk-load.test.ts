@@ -6,6 +6,7 @@ import type { Answer, AnswerBody, Client } from '../support/client.js';
 import { eventually } from '../support/eventually.js';
 import { expectFault, expectInvalid } from '../support/faults.js';
 import { startTestService, type TestService } from '../support/service.js';
+import { testStorage } from '../support/storage.js';
 
 describe('bulk_load', () => {
   let service: TestService;
@@ -322,9 +323,10 @@ max_failed_items = 2
   });
 
   // The point of streaming: a load of any size in a memory of one size, and a sender held to our pace.
-  it('loads a hundred thousand lines in little memory', async function () {
+  it('loads very many lines in little memory', async function () {
     this.timeout(120_000);
-    const total = 100_000;
+    // The more the better, within a minute or so: a small Cassandra writes a thousand a second.
+    const total = testStorage() === 'lmdb' ? 100_000 : 20_000;
     let sent = 0;
     let mostKept = 0;
     const baseline = process.memoryUsage();

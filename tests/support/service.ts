@@ -7,6 +7,7 @@ import { loadConfig, shippedConfigFolder, type Overrides } from '../../magnetodb
 import { silentLogger, type Logger } from '../../magnetodb/logging/logger.js';
 import { startService } from '../../magnetodb/server/service.js';
 import { Client } from './client.js';
+import { newTestStore } from './storage.js';
 
 export interface ServiceOptions {
   /** A paste file's text; absent: the shipped api-paste.ini. */
@@ -37,8 +38,9 @@ const errorsOnly: Logger = {
   },
 };
 
-/** Starts a service on the embedded driver, with a new data folder and a free port. */
+/** Starts a service on the store that this run is about, an empty one of its own, and on a free port. */
 export async function startTestService(options: ServiceOptions = {}): Promise<TestService> {
+  const store = await newTestStore();
   const folder = await mkdtemp(join(tmpdir(), 'magnetodb-functional-'));
   let paste = join(shippedConfigFolder, 'api-paste.ini');
   if (options.paste !== undefined) {
@@ -47,15 +49,13 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
   }
   const config = loadConfig({
     configFiles: [],
-    env: {},
+    env: store.env,
     overrides: {
       ...options.config,
       DEFAULT: {
         bind_host: '127.0.0.1',
         bind_port: 0,
         api_paste_config: paste,
-        storage_driver: 'lmdb',
-        data_dir: join(folder, 'data'),
         ...options.config?.DEFAULT,
       },
     },
@@ -68,6 +68,7 @@ export async function startTestService(options: ServiceOptions = {}): Promise<Te
     client: (project = `project${++projects}`) => new Client(service.url, project),
     close: async () => {
       await service.close();
+      await store.remove();
       await rm(folder, { recursive: true });
     },
   };

@@ -1,19 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { silentLogger } from '../../magnetodb/logging/logger.js';
 import type { StorageDriver } from '../../magnetodb/storage/driver.js';
-import { openDriver } from '../../magnetodb/storage/registry.js';
+import { newTestStore, openTestStore } from './storage.js';
 
-/** Opens the embedded driver on a new folder of its own; `close` closes it and removes the folder. */
+/** Opens the driver that this run is about on a new store of its own; `close` closes it and removes the store. */
 export async function openTemporaryDriver(): Promise<{ driver: StorageDriver; close: () => Promise<void> }> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'magnetodb-test-'));
-  const driver = await openDriver('lmdb', { dataDir }, silentLogger);
+  const store = await newTestStore();
+  const driver = await openTestStore(store);
   return {
     driver,
     close: async () => {
       await driver.close();
-      await rm(dataDir, { recursive: true });
+      await store.remove();
     },
   };
 }
