@@ -13,6 +13,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { types, type Client } from 'cassandra-driver';
+import { v5 as uuidV5 } from 'uuid';
 import type { Container } from '../driver.js';
 import { OutcomeUnknownError, StorageConfigurationError } from '../errors.js';
 import { isUnknownName } from './errors.js';
@@ -23,6 +24,9 @@ const { consistencies } = types;
 
 /** The layout of rows.ts. A store of another one is refused. */
 const FORMAT = 'magnetodb-cassandra 1';
+
+/** What the ids of tables are derived in: any UUID that is always the same. */
+const TABLE_ID_NAMESPACE = '4a3f5d0e-6c1b-4c8e-9f27-8d1b7e0c5a42';
 
 /** How long all nodes may take to agree about a schema, in milliseconds, and how often they are asked. */
 const AGREEMENT_MS = 15_000;
@@ -41,6 +45,14 @@ export function keyspaceName(prefix: string, project: string): string {
 /** The table's name of a container, without its keyspace. */
 export function tableName(container: Container): string {
   return `t_${container.id.replaceAll('-', '')}`;
+}
+
+/**
+ * The id of a table, by its keyspace and name. The container's id would not do: a cluster wants ids that are unique among
+ * all keyspaces, and the service's own containers have the same ids in every deployment that shares the cluster.
+ */
+export function tableId(table: string): string {
+  return uuidV5(table, TABLE_ID_NAMESPACE);
 }
 
 export class Schema {
@@ -74,9 +86,10 @@ export class Schema {
     await this.#change(async () => {
       const keyspace = keyspaceName(this.#prefix, container.project);
       const columns = container.kind === 'guarded' ? 'v timeuuid, x bigint, g blob, item blob' : 'item blob';
+      const table = this.tableOf(container);
       const statement =
-        `CREATE TABLE IF NOT EXISTS ${this.tableOf(container)} (h blob, ix text, ik blob, r blob, ${columns}, ` +
-        `PRIMARY KEY ((h), ix, ik, r)) WITH id = ${container.id} AND gc_grace_seconds = ${this.#gcGraceSeconds}`;
+        `CREATE TABLE IF NOT EXISTS ${table} (h blob, ix text, ik blob, r blob, ${columns}, ` +
+        `PRIMARY KEY ((h), ix, ik, r)) WITH id = ${tableId(table)} AND gc_grace_seconds = ${this.#gcGraceSeconds}`;
       for (let attempt = 1; ; attempt += 1) {
         await this.#ensureKeyspace(keyspace);
         try {
