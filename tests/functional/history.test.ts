@@ -10,6 +10,7 @@ import { expectLinearizable, judge } from '../support/history/checker.js';
 import { LOAD_TABLE, runLoad, type Load } from '../support/history/load.js';
 import { overriding } from '../support/overriding.js';
 import { serveDriver } from '../support/serve-driver.js';
+import { newTestStore } from '../support/storage.js';
 import { openTemporaryDriver } from '../support/temporary-driver.js';
 
 const TARGET = { project: 'project', table: 'hot' };
@@ -31,9 +32,11 @@ describe('an item’s history', function () {
   it('is linearizable under concurrent clients of two processes that share a store', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'magnetodb-history-'));
     closing.push(() => rm(dataDir, { recursive: true }));
+    const store = await newTestStore();
+    closing.push(() => store.remove());
     const urls: string[] = [];
     for (let count = 0; count < 2; count += 1) {
-      const service = await startService(dataDir, 0);
+      const service = await startService(dataDir, 0, store.env);
       closing.push(() => service.stop());
       urls.push(service.url);
     }

@@ -25,8 +25,17 @@ export interface StartedService {
   stop(): Promise<void>;
 }
 
-/** Starts the built API server with the quick-start configuration. `port` 0: any free one. @throws {DemoError} */
-export async function startService(dataDir: string, port: number): Promise<StartedService> {
+/**
+ * Starts the built API server with the quick-start configuration.
+ * @param port 0: any free one.
+ * @param env environment variables beside ours, which win over the quick start's configuration.
+ * @throws {DemoError}
+ */
+export async function startService(
+  dataDir: string,
+  port: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<StartedService> {
   if (!existsSync(PROGRAM)) throw new DemoError(`${PROGRAM} is missing: run \`npm run build\` first`);
   const flags = [
     '--config-file',
@@ -40,6 +49,7 @@ export async function startService(dataDir: string, port: number): Promise<Start
   ];
   const child = spawn(process.execPath, [PROGRAM, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
     // A Ctrl-C goes to a terminal's whole process group; the service shall hear of it from the demo alone.
     detached: true,
   });
