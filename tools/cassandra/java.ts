@@ -2,6 +2,9 @@
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
 
 /** The versions that Cassandra 5.0 runs on, the better one first. */
 export const USABLE_JAVA_VERSIONS: readonly number[] = [17, 11];
@@ -70,10 +73,11 @@ async function installedJavas(): Promise<string[]> {
     .map((name) => path.join(JVM_FOLDER, name, 'bin', 'java'));
 }
 
-function versionOf(command: string): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    execFile(command, ['-version'], { timeout: VERSION_MS }, (error, _stdout, stderr) => {
-      resolve(error === null ? parseJavaVersion(stderr) : undefined);
-    });
-  });
+async function versionOf(command: string): Promise<number | undefined> {
+  try {
+    return parseJavaVersion((await run(command, ['-version'], { timeout: VERSION_MS })).stderr);
+  } catch {
+    // Not there, or no Java: the folder of Javas holds other files too.
+    return undefined;
+  }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { bestJava, parseJavaVersion } from '../../../../tools/cassandra/java.js';
+import { bestJava, findJava, parseJavaVersion } from '../../../../tools/cassandra/java.js';
 
 describe('the Java that runs Cassandra', () => {
   // Every vendor writes its own banner; the quoted version is common to all.
@@ -27,5 +27,13 @@ describe('the Java that runs Cassandra', () => {
     expect(bestJava([java25!, java11!])).to.equal(java11);
     expect(bestJava([java25!])).to.equal(undefined);
     expect(bestJava([])).to.equal(undefined);
+  });
+
+  // JAVA_HOME is set once and forgotten; and a path that leads through a file fails in another way than a missing one.
+  it('is looked for elsewhere where JAVA_HOME leads nowhere', async () => {
+    for (const home of ['/nowhere', import.meta.filename]) {
+      const { seen } = await findJava({ ...process.env, JAVA_HOME: home });
+      expect(seen.some(({ command }) => command.startsWith(home))).to.equal(false);
+    }
   });
 });
