@@ -15,6 +15,9 @@ import type { StorageDriver } from '../../magnetodb/storage/driver.js';
 /** The stores that tests can run on. */
 export type TestStorage = 'lmdb' | 'cassandra';
 
+/** How long a keyspace may take to be dropped, in milliseconds: on a busy machine longer than the client library waits. */
+const DROP_MS = 50_000;
+
 /** An empty store of a test's own. */
 export interface TestStore {
   /** What configures the service for it, as environment variables. */
@@ -83,6 +86,7 @@ async function dropKeyspaces(cassandra: TestCassandra, prefix: string): Promise<
     contactPoints: [...cassandra.contactPoints],
     protocolOptions: { port: cassandra.port },
     localDataCenter: cassandra.localDataCenter,
+    socketOptions: { readTimeout: DROP_MS },
   });
   try {
     const local = await client.execute('SELECT cluster_name FROM system.local');
@@ -91,7 +95,7 @@ async function dropKeyspaces(cassandra: TestCassandra, prefix: string): Promise<
     }
     const { rows } = await client.execute('SELECT keyspace_name FROM system_schema.keyspaces');
     for (const name of rows.map((row) => String(row.keyspace_name))) {
-      if (name.startsWith(prefix)) await client.execute(`DROP KEYSPACE "${name}"`);
+      if (name.startsWith(prefix)) await client.execute(`DROP KEYSPACE IF EXISTS "${name}"`);
     }
   } finally {
     await client.shutdown();

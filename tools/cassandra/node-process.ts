@@ -1,8 +1,8 @@
 /**
- * The process of one node. It is known by its pid and by its folder, which stands in its command line: so a pid that
- * the system has given to somebody else is never taken for a node's, nor signalled.
+ * The process of one node. One that an earlier program has started is known by its pid and by its folder, which stands in
+ * its command line: so a pid that the system has given to somebody else is never taken for a node's, nor signalled.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -64,7 +64,7 @@ export async function spawnNode(
     child.unref();
     const pid = child.pid ?? 0;
     writeFileSync(path.join(folder, NODE_FILES.pid), `${pid}\n`);
-    return new FolderProcess(pid, folder);
+    return new FolderProcess(pid, folder, child);
   } catch (error) {
     throw new CassandraToolError(`could not start ${command}: ${(error as Error).message}`, { cause: error });
   } finally {
@@ -95,17 +95,22 @@ export function logTail(folder: string): string {
 }
 
 class FolderProcess implements NodeProcess {
+  /** @param child given where this program has started it: a child's pid is its own until we hear of its end. */
   constructor(
     readonly pid: number,
     private readonly folder: string,
+    private readonly child?: ChildProcess,
   ) {}
 
   /** Whether it runs this very node. */
   get isOurs(): boolean {
+    // While a program replaces another (setpriv, then java), its command line is there in part or not at all.
+    if (this.child !== undefined) return this.child.exitCode === null && this.child.signalCode === null;
     return this.commandLine.includes(`-Dcassandra.storagedir=${this.folder}\0`);
   }
 
   get isAlive(): boolean {
+    if (this.child !== undefined) return this.isOurs;
     const { state, threads } = this.status;
     // The kernel reaps one that nobody has waited for at its leisure.
     if (state === undefined || (state === 'Z' && threads <= 1)) return false;
