@@ -64,10 +64,15 @@ export function nothingWasDone(error: unknown): boolean {
   return nodeErrors(error).every(isRefusal);
 }
 
-/** Whether a node refused for lack of live replicas. Under Paxos v1 that may come after a proposal was accepted. */
+/**
+ * Whether a node refused for lack of live replicas, or because too much waits for those that are down. Under Paxos v1
+ * both may come after a proposal was accepted.
+ */
 export function isUnavailable(error: unknown): boolean {
   return nodeErrors(error).some(
-    (one) => one instanceof errors.ResponseError && one.code === responseErrorCodes.unavailableException,
+    (one) =>
+      one instanceof errors.ResponseError &&
+      (one.code === responseErrorCodes.unavailableException || one.code === responseErrorCodes.overloaded),
   );
 }
 
