@@ -73,6 +73,14 @@ export function nothingWasDone(error: unknown): boolean {
 }
 
 /**
+ * Whether whoever was asked has said how it ended, so that nobody is still at work on the statement. A node that has not
+ * answered may have it before it, and carry it out much later.
+ */
+export function hasEnded(error: unknown): boolean {
+  return nodeErrors(error).every((one) => isRefusal(one) || one instanceof errors.ResponseError);
+}
+
+/**
  * Whether a node refused for lack of live replicas, or because too much waits for those that are down. Under Paxos v1
  * both may come after a proposal was accepted.
  */
