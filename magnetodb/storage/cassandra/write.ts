@@ -160,7 +160,7 @@ export class Writer {
     verdict: Verdict,
     doubt: unknown,
   ): Promise<'applied' | 'conflict'> {
-    const { guard, version } = order.request;
+    const { guard, version, mutations } = order.request;
     if (guard.kind === 'any') throw outcomeUnknown(doubt);
     const key = witnessOf(order.request);
     const isGuarded = key !== undefined && isSameRow(key, guard.key);
@@ -170,9 +170,12 @@ export class Writer {
       this.tell(container, 'applied before');
       return 'applied';
     }
-    if (isGuarded && guard.kind === 'version' && isSame(row?.replaced, guard.version)) {
-      this.tell(container, 'another in its place');
-      return 'conflict';
+    if (guard.kind === 'version' && mutations.some((mutation) => isSameRow(mutation.key, guard.key))) {
+      const successor = isGuarded ? row : await this.serialRead(order, guard.key, doubt);
+      if (isSame(successor?.replaced, guard.version)) {
+        this.tell(container, 'another in its place');
+        return 'conflict';
+      }
     }
     throw outcomeUnknown(doubt);
   }
