@@ -27,7 +27,7 @@ import type { Container, Guard, Mutation, RowKey, WriteRequest } from '../driver
 import { StorageUnavailableError } from '../errors.js';
 import { rowName } from '../checks.js';
 import { sameVersion } from '../versions.js';
-import { hasEnded, isUnavailable, nothingWasDone, outcomeUnknown } from './errors.js';
+import { hasEnded, isUnavailable, mayBeDropped, nothingWasDone, outcomeUnknown } from './errors.js';
 import {
   NEVER,
   buffer,
@@ -119,6 +119,7 @@ export class Writer {
         if (!this.isCertain(error)) doubt ??= error;
         // That this attempt did nothing says nothing about an earlier one.
         else if (doubt === undefined) throw error;
+        if (isRefusedForGood(error)) throw outcomeUnknown(error);
         if (!mayBeRepeated(guard, test, error)) return await this.look(container, order, doubt);
         if (this.timeLeft(order) <= 2 * RETRY_PAUSE_MS) throw outcomeUnknown(doubt);
         await sleep(RETRY_PAUSE_MS * (0.5 + Math.random()));
@@ -191,7 +192,8 @@ export class Writer {
         const timeoutMs = this.timeLeft(order);
         const result = await this.session.read(statement, 'serial', order.bytes, undefined, timeoutMs);
         return guardedRowOf(result.first() as ResultRow | null);
-      } catch {
+      } catch (error) {
+        if (isRefusedForGood(error)) throw outcomeUnknown(error);
         if (this.timeLeft(order) <= 2 * RETRY_PAUSE_MS) throw outcomeUnknown(doubt);
         await sleep(RETRY_PAUSE_MS * (0.5 + Math.random()));
       }
@@ -216,6 +218,11 @@ export class Writer {
 /** Whether a failed statement has certainly not been carried out, and won't be. */
 function isCertain(error: unknown): boolean {
   return error instanceof StorageUnavailableError || nothingWasDone(error);
+}
+
+/** The node does not know the table, and will not: asking again is of no use. Whether it is gone, the driver finds out. */
+function isRefusedForGood(error: unknown): boolean {
+  return nothingWasDone(error) && mayBeDropped(error);
 }
 
 /** Whether a write that may have been carried out, or may still be, does no harm when it is sent once more. */
