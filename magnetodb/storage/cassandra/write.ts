@@ -48,6 +48,8 @@ const RETRY_PAUSE_MS = 50;
 /** Below this there is no point in asking again, in milliseconds. */
 const SHORTEST_TIMEOUT_MS = 100;
 
+const OVERTAKEN = 'a row that was to be put where another has expired was overtaken too often';
+
 export interface WriterOptions {
   /** Whether the nodes run Paxos v2, where a node that refuses for lack of replicas has not begun. */
   readonly isPaxosV2: () => boolean;
@@ -131,6 +133,12 @@ export class Writer {
         return 'applied';
       }
       if (doubt !== undefined) return await this.judge(container, order, verdict, doubt);
+      if (test.condition === 'expired') {
+        // The expired row has gone by itself, or another was put in its place.
+        if (this.timeLeft(order) <= 2 * RETRY_PAUSE_MS) throw new StorageUnavailableError(OVERTAKEN);
+        test = testOf(order.request);
+        continue;
+      }
       const expired = expiredVersion(guard, verdict.row);
       if (expired === undefined) return 'conflict';
       // The row is absent for everybody, though Cassandra still has it: what it has is taken for nothing.
