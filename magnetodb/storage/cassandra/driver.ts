@@ -40,7 +40,7 @@ import {
 import type { CassandraOptions } from './options.js';
 import { PartitionLines } from './partition-lines.js';
 import { ContainerHandle } from './container-handle.js';
-import { buffer, rowOf, sliceOf, tokenSpan, type ResultRow } from './rows.js';
+import { buffer, keyToken, rowOf, sliceOf, tokenSpan, type ResultRow } from './rows.js';
 import { Schema, prepareService } from './schema.js';
 import { Session, firstOf, type Statement } from './session.js';
 import { Writer, type Order } from './write.js';
@@ -329,7 +329,7 @@ class CassandraDriver implements StorageDriver {
   }
 
   #tokenOf(partition: Buffer): bigint {
-    return BigInt(String(this.session.client.metadata.newToken(partition).getValue()));
+    return keyToken(BigInt(String(this.session.client.metadata.newToken(partition).getValue())));
   }
 
   /** Reads pages until one has a row that has not expired, or nothing follows. */

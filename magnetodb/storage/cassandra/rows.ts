@@ -199,7 +199,13 @@ export interface TokenSpan {
 }
 
 const LEAST_TOKEN = -(2n ** 63n);
+const GREATEST_TOKEN = 2n ** 63n - 1n;
 const TOKENS = 2n ** 64n;
+
+/** The token of a key with this hash. The least one is no key's: Cassandra gives such a key the greatest. */
+export function keyToken(hash: bigint): bigint {
+  return hash === LEAST_TOKEN ? GREATEST_TOKEN : hash;
+}
 
 /** A segment's slice of the ring. The spans of one total meet without gap or overlap. */
 export function tokenSpan({ index, total }: ScanRequest['segment']): TokenSpan {
