@@ -51,9 +51,12 @@ const MAX_KNOWN_CONTAINERS = 10_000;
 const PARTITIONS_IN_FLIGHT = 32;
 /** Compare-and-sets that may wait for one partition in this process. */
 const MAX_WAITING_PER_PARTITION = 2_000;
-/** How often and how long it is looked whether a table is being dropped right now, in milliseconds. */
+/**
+ * How often it is looked whether a table is being dropped right now, and the first pause between, in milliseconds. Each
+ * is twice as long as the one before: nodes that are busy take seconds to hear of a drop from each other.
+ */
 const DROP_LOOKS = 8;
-const DROP_LOOK_PAUSE_MS = 100;
+const DROP_LOOK_PAUSE_MS = 50;
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -442,7 +445,7 @@ class CassandraDriver implements StorageDriver {
         return true;
       }
       if (look === DROP_LOOKS || !isBeingDropped(error)) return false;
-      await sleep(DROP_LOOK_PAUSE_MS);
+      await sleep(DROP_LOOK_PAUSE_MS * 2 ** (look - 1));
     }
   }
 
