@@ -40,7 +40,7 @@ import {
 import type { CassandraOptions } from './options.js';
 import { PartitionLines } from './partition-lines.js';
 import { ContainerHandle } from './container-handle.js';
-import { buffer, rowOf, sliceOf, tokenSpan, type ResultRow } from './rows.js';
+import { buffer, keyToken, rowOf, sliceOf, tokenSpan, type ResultRow } from './rows.js';
 import { Schema, prepareService } from './schema.js';
 import { Session, firstOf, type Statement } from './session.js';
 import { Writer, type Order } from './write.js';
@@ -51,9 +51,12 @@ const MAX_KNOWN_CONTAINERS = 10_000;
 const PARTITIONS_IN_FLIGHT = 32;
 /** Compare-and-sets that may wait for one partition in this process. */
 const MAX_WAITING_PER_PARTITION = 2_000;
-/** How often and how long it is looked whether a table is being dropped right now, in milliseconds. */
+/**
+ * How often it is looked whether a table is being dropped right now, and the first pause between, in milliseconds. Each
+ * is twice as long as the one before: nodes that are busy take seconds to hear of a drop from each other.
+ */
 const DROP_LOOKS = 8;
-const DROP_LOOK_PAUSE_MS = 100;
+const DROP_LOOK_PAUSE_MS = 50;
 
 const NO_BYTES = Buffer.alloc(0);
 
@@ -89,7 +92,7 @@ class CassandraDriver implements StorageDriver {
     isPaxosV2: () => boolean,
   ) {
     this.#schema = new Schema(session, options);
-    this.#writer = new Writer(session, logger, { serverTimeoutMs: options.serverTimeoutMs, isPaxosV2 });
+    this.#writer = new Writer(session, logger, { isPaxosV2 });
   }
 
   createContainer(container: Container): Promise<void> {
@@ -329,7 +332,7 @@ class CassandraDriver implements StorageDriver {
   }
 
   #tokenOf(partition: Buffer): bigint {
-    return BigInt(String(this.session.client.metadata.newToken(partition).getValue()));
+    return keyToken(BigInt(String(this.session.client.metadata.newToken(partition).getValue())));
   }
 
   /** Reads pages until one has a row that has not expired, or nothing follows. */
@@ -383,9 +386,10 @@ class CassandraDriver implements StorageDriver {
         return 'applied';
       }
       const line = container.id + buffer(request.partition).toString('latin1');
-      return await this.#lines.run(line, this.options.requestTimeoutMs, () =>
-        this.#writer.writeGuarded(container, order),
-      );
+      // Whose turn comes later has no time left for a node's answer: nothing is done rather than nobody knows what.
+      const { requestTimeoutMs, serverTimeoutMs } = this.options;
+      const patienceMs = Math.max(requestTimeoutMs - serverTimeoutMs, requestTimeoutMs / 2);
+      return await this.#lines.run(line, patienceMs, () => this.#writer.writeGuarded(container, order));
     });
   }
 
@@ -441,7 +445,7 @@ class CassandraDriver implements StorageDriver {
         return true;
       }
       if (look === DROP_LOOKS || !isBeingDropped(error)) return false;
-      await sleep(DROP_LOOK_PAUSE_MS);
+      await sleep(DROP_LOOK_PAUSE_MS * 2 ** (look - 1));
     }
   }
 

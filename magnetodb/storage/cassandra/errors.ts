@@ -38,6 +38,14 @@ const DROPPED_TABLE_HINTS: ReadonlySet<number> = new Set([
   responseErrorCodes.unprepared,
 ]);
 
+/** A statement was given up before the client library was done with it: its outcome is open. */
+export class GivenUpError extends Error {
+  constructor(timeoutMs: number) {
+    super(`no answer within ${timeoutMs} ms, whichever nodes were asked`);
+    this.name = 'GivenUpError';
+  }
+}
+
 /** Why a single node did not do what it was asked; the client gives a text where it did not even ask. */
 type NodeError = string | Error | null | undefined;
 
@@ -64,10 +72,23 @@ export function nothingWasDone(error: unknown): boolean {
   return nodeErrors(error).every(isRefusal);
 }
 
-/** Whether a node refused for lack of live replicas. Under Paxos v1 that may come after a proposal was accepted. */
+/**
+ * Whether whoever was asked has said how it ended, so that nobody is still at work on the statement. A node that has not
+ * answered may have it before it, and carry it out much later.
+ */
+export function hasEnded(error: unknown): boolean {
+  return nodeErrors(error).every((one) => isRefusal(one) || one instanceof errors.ResponseError);
+}
+
+/**
+ * Whether a node refused for lack of live replicas, or because too much waits for those that are down. Under Paxos v1
+ * both may come after a proposal was accepted.
+ */
 export function isUnavailable(error: unknown): boolean {
   return nodeErrors(error).some(
-    (one) => one instanceof errors.ResponseError && one.code === responseErrorCodes.unavailableException,
+    (one) =>
+      one instanceof errors.ResponseError &&
+      (one.code === responseErrorCodes.unavailableException || one.code === responseErrorCodes.overloaded),
   );
 }
 

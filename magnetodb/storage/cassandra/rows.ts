@@ -141,13 +141,13 @@ const MAX_TTL_SECONDS = 630_720_000;
 const LAST_EXPIRY_MS = Date.UTC(2038, 0, 19, 3, 14, 6);
 
 /**
- * A row's time to live for Cassandra, in whole seconds; 0: none. It ends at the instant or up to a second later, never
- * before; reads go by the instant. Where Cassandra can't keep it, the row has none: it is absent from its instant on
+ * A row's time to live for Cassandra, in whole seconds; 0: none. It ends at the instant or up to two seconds later, never
+ * before: Cassandra counts from the whole second in which the row is written. Reads go by the instant. Where Cassandra can't keep it, the row has none: it is absent from its instant on
  * all the same, and its space comes back when it is written again.
  */
 export function ttlSeconds(expiresAtMs: number | undefined, nowMs: number): number {
   if (expiresAtMs === undefined) return 0;
-  const seconds = Math.max(1, Math.ceil((expiresAtMs - nowMs) / 1000));
+  const seconds = Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1000)) + 1;
   return seconds > MAX_TTL_SECONDS || nowMs + seconds * 1000 > LAST_EXPIRY_MS ? 0 : seconds;
 }
 
@@ -199,7 +199,13 @@ export interface TokenSpan {
 }
 
 const LEAST_TOKEN = -(2n ** 63n);
+const GREATEST_TOKEN = 2n ** 63n - 1n;
 const TOKENS = 2n ** 64n;
+
+/** The token of a key with this hash. The least one is no key's: Cassandra gives such a key the greatest. */
+export function keyToken(hash: bigint): bigint {
+  return hash === LEAST_TOKEN ? GREATEST_TOKEN : hash;
+}
 
 /** A segment's slice of the ring. The spans of one total meet without gap or overlap. */
 export function tokenSpan({ index, total }: ScanRequest['segment']): TokenSpan {

@@ -6,12 +6,16 @@
  *
  * A compare-and-set that times out may have been carried out, may still be, or never. What is done then:
  *
- * - A guarded write (`absent`, `version`) is sent again, unchanged, to another replica. Applied, it is applied; refused
- *   by a row that has its version, or that says it replaced that version, it was applied before. A row that says it
- *   replaced the version which this write was guarded by has taken its place: a version has one successor. Anything
- *   else proves nothing.
- * - A write guarded by nothing would be applied a second time over what others have written meanwhile. So it is looked
- *   for, by a serial read: a row that has its version proves that it was applied, anything else proves nothing.
+ * - A write guarded by a version is sent again, unchanged, to another replica. Applied, it is applied; refused by a row
+ *   that has its version, or that says it replaced that version, it was applied before. A row that says it replaced the
+ *   version which this write was guarded by has taken its place: a version has one successor. Anything else proves
+ *   nothing.
+ * - So is a write guarded by absence whose node has answered that it gave up. Where the node has said nothing, a second
+ *   copy would be one too many: the first may be carried out after the row was put by the second and deleted by somebody
+ *   who saw it, and bring it back. Such a write is looked for, by a serial read: a row that has its version, or replaced
+ *   it, proves that it was applied, anything else proves nothing.
+ * - A write guarded by nothing would be applied a second time over what others have written meanwhile. It is looked for,
+ *   too.
  * - A plain write leaves nothing to look for.
  *
  * Where nothing is proved, the caller is told that the outcome is unknown.
@@ -23,7 +27,7 @@ import type { Container, Guard, Mutation, RowKey, WriteRequest } from '../driver
 import { StorageUnavailableError } from '../errors.js';
 import { rowName } from '../checks.js';
 import { sameVersion } from '../versions.js';
-import { isUnavailable, nothingWasDone, outcomeUnknown } from './errors.js';
+import { hasEnded, isUnavailable, mayBeDropped, nothingWasDone, outcomeUnknown } from './errors.js';
 import {
   NEVER,
   buffer,
@@ -44,8 +48,9 @@ const RETRY_PAUSE_MS = 50;
 /** Below this there is no point in asking again, in milliseconds. */
 const SHORTEST_TIMEOUT_MS = 100;
 
+const OVERTAKEN = 'a row that was to be put where another has expired was overtaken too often';
+
 export interface WriterOptions {
-  readonly serverTimeoutMs: number;
   /** Whether the nodes run Paxos v2, where a node that refuses for lack of replicas has not begun. */
   readonly isPaxosV2: () => boolean;
 }
@@ -104,6 +109,7 @@ export class Writer {
    * @throws what the client library throws, where nothing was done; OutcomeUnknownError
    */
   async writeGuarded(container: Container, order: Order): Promise<'applied' | 'conflict'> {
+    const { guard } = order.request;
     let test = testOf(order.request);
     /** The first failure after which the write may have been applied. */
     let doubt: unknown;
@@ -112,24 +118,28 @@ export class Writer {
       try {
         verdict = await this.compareAndSet(order, test, attempt);
       } catch (error) {
-        if (this.isCertain(error)) {
-          // That this attempt did nothing says nothing about an earlier one.
-          if (doubt === undefined) throw error;
-        } else {
-          doubt ??= error;
-        }
-        if (order.request.guard.kind === 'any') return await this.look(container, order, doubt);
+        if (!this.isCertain(error)) doubt ??= error;
+        // That this attempt did nothing says nothing about an earlier one.
+        else if (doubt === undefined) throw error;
+        if (isRefusedForGood(error)) throw outcomeUnknown(error);
+        if (!mayBeRepeated(guard, test, error)) return await this.look(container, order, doubt);
         if (this.timeLeft(order) <= 2 * RETRY_PAUSE_MS) throw outcomeUnknown(doubt);
         await sleep(RETRY_PAUSE_MS * (0.5 + Math.random()));
         continue;
       }
       // Deleting what is not there is a success; no other write without a guard is ever refused.
-      if (verdict.isApplied || order.request.guard.kind === 'any') {
+      if (verdict.isApplied || guard.kind === 'any') {
         if (doubt !== undefined) this.tell(container, 'repeated');
         return 'applied';
       }
       if (doubt !== undefined) return await this.judge(container, order, verdict, doubt);
-      const expired = expiredVersion(order.request.guard, verdict.row);
+      if (test.condition === 'expired') {
+        // The expired row has gone by itself, or another was put in its place.
+        if (this.timeLeft(order) <= 2 * RETRY_PAUSE_MS) throw new StorageUnavailableError(OVERTAKEN);
+        test = testOf(order.request);
+        continue;
+      }
+      const expired = expiredVersion(guard, verdict.row);
       if (expired === undefined) return 'conflict';
       // The row is absent for everybody, though Cassandra still has it: what it has is taken for nothing.
       test = { ...test, condition: 'expired', params: [uuid(expired)] };
@@ -142,12 +152,12 @@ export class Writer {
     return verdictOf(result);
   }
 
-  /** Looks whether a write without a guard, which nobody answered, has been applied. */
+  /** Looks whether a write that nobody answered, and that must not be sent again, has been applied. */
   private async look(container: Container, order: Order, doubt: unknown): Promise<'applied'> {
     const key = witnessOf(order.request);
     if (key === undefined) throw outcomeUnknown(doubt);
-    const row = await this.serialRead(order, key, doubt);
-    if (row === undefined || !sameVersion(row.version, order.request.version)) throw outcomeUnknown(doubt);
+    if (!isProof(await this.serialRead(order, key, doubt), order.request.version))
+      throw outcomeUnknown(doubt);
     this.tell(container, 'found');
     return 'applied';
   }
@@ -159,23 +169,22 @@ export class Writer {
     verdict: Verdict,
     doubt: unknown,
   ): Promise<'applied' | 'conflict'> {
-    const { guard, version } = order.request;
+    const { guard, version, mutations } = order.request;
+    if (guard.kind === 'any') throw outcomeUnknown(doubt);
     const key = witnessOf(order.request);
-    if (key === undefined || guard.kind === 'any') throw outcomeUnknown(doubt);
-    const isGuarded = isSameRow(key, guard.key);
-    const shown = isGuarded ? verdict.row.v?.getBuffer() : undefined;
-    if (shown !== undefined && sameVersion(shown, version)) {
+    const isGuarded = key !== undefined && isSameRow(key, guard.key);
+    const isShown = isGuarded && isSame(verdict.row.v?.getBuffer(), version);
+    const row = key === undefined || isShown ? undefined : await this.serialRead(order, key, doubt);
+    if (isShown || isProof(row, version)) {
       this.tell(container, 'applied before');
       return 'applied';
     }
-    const row = await this.serialRead(order, key, doubt);
-    if (row !== undefined && (sameVersion(row.version, version) || isSame(row.replaced, version))) {
-      this.tell(container, 'applied before');
-      return 'applied';
-    }
-    if (isGuarded && guard.kind === 'version' && isSame(row?.replaced, guard.version)) {
-      this.tell(container, 'another in its place');
-      return 'conflict';
+    if (guard.kind === 'version' && mutations.some((mutation) => isSameRow(mutation.key, guard.key))) {
+      const successor = isGuarded ? row : await this.serialRead(order, guard.key, doubt);
+      if (isSame(successor?.replaced, guard.version)) {
+        this.tell(container, 'another in its place');
+        return 'conflict';
+      }
     }
     throw outcomeUnknown(doubt);
   }
@@ -188,19 +197,20 @@ export class Writer {
     };
     for (;;) {
       try {
-        const result = await this.session.read(statement, 'serial', order.bytes);
+        const timeoutMs = this.timeLeft(order);
+        const result = await this.session.read(statement, 'serial', order.bytes, undefined, timeoutMs);
         return guardedRowOf(result.first() as ResultRow | null);
-      } catch {
+      } catch (error) {
+        if (isRefusedForGood(error)) throw outcomeUnknown(error);
         if (this.timeLeft(order) <= 2 * RETRY_PAUSE_MS) throw outcomeUnknown(doubt);
         await sleep(RETRY_PAUSE_MS * (0.5 + Math.random()));
       }
     }
   }
 
-  /** For one attempt: a node's time, or what is left of the caller's. */
+  /** What is left of the caller's time, for one attempt. */
   private timeLeft({ deadlineMs }: Order): number {
-    const leftMs = Math.floor(deadlineMs - performance.now());
-    return Math.max(SHORTEST_TIMEOUT_MS, Math.min(this.options.serverTimeoutMs, leftMs));
+    return Math.max(SHORTEST_TIMEOUT_MS, Math.floor(deadlineMs - performance.now()));
   }
 
   /** Whether a compare-and-set has certainly not begun. */
@@ -216,6 +226,29 @@ export class Writer {
 /** Whether a failed statement has certainly not been carried out, and won't be. */
 function isCertain(error: unknown): boolean {
   return error instanceof StorageUnavailableError || nothingWasDone(error);
+}
+
+/** The node does not know the table, and will not: asking again is of no use. Whether it is gone, the driver finds out. */
+function isRefusedForGood(error: unknown): boolean {
+  return nothingWasDone(error) && mayBeDropped(error);
+}
+
+/** Whether a write that may have been carried out, or may still be, does no harm when it is sent once more. */
+function mayBeRepeated(guard: Guard, test: Test, error: unknown): boolean {
+  switch (guard.kind) {
+    case 'any':
+      return false;
+    case 'version':
+      return true;
+    case 'absent':
+      // An expired row is known by its version, which never comes back. Absence does.
+      return test.condition === 'expired' || hasEnded(error);
+  }
+}
+
+/** Whether a row shows that the write with this version was applied. */
+function isProof(row: GuardedRow | undefined, version: Uint8Array): boolean {
+  return row !== undefined && (sameVersion(row.version, version) || isSame(row.replaced, version));
 }
 
 function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
