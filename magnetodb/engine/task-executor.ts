@@ -4,6 +4,11 @@
  * mid-way leaves a lease that runs out; another one does the job again, which is safe, since each step is repeatable.
  * So is a step of which nobody knows whether it was carried out, and one that is carried out late: what it would change
  * has another version by then. A job is removed last.
+ *
+ * A table is not dropped as soon as it is DELETING: other processes may take it for ACTIVE until they look it up again,
+ * and write to it. Such a write must be refused or gone with the container, not hit the next table of that name. So the
+ * executor that is the first to read DELETING puts the job off by the time that look-ups are believed; it can't be the
+ * request, which does not know when its write is carried out.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
@@ -12,7 +17,7 @@ import type { LogFields, Logger } from '../logging/logger.js';
 import { containerOf, type Catalogue, type Job, type JobRecord, type TableRecord } from './catalogue.js';
 import type { EngineOptions } from './options.js';
 
-/** A job whose table's record doesn't fit (its process died between the two writes) is dropped after this time. */
+/** A job whose table's record doesn't fit yet (its process died between the two writes) is dropped after this time. */
 const ORPHAN_GRACE_MS = 60_000;
 /** Jobs that one process does at a time. */
 const JOBS_IN_FLIGHT = 4;
@@ -109,10 +114,21 @@ export class TaskExecutor {
   private async claimAndDo(found: JobRecord): Promise<void> {
     const table = await this.catalogue.findTable(found.job.project, found.job.tableName);
     const wanted = found.job.kind === 'create' ? 'CREATING' : 'DELETING';
-    if (table?.description.id !== found.job.tableId || table.description.status !== wanted) {
-      // Done already by somebody who died before removing the job, or the request that wrote it has not come, or
-      // will never come, to writing the table's record.
-      if (this.now() - found.job.createdAtMs > ORPHAN_GRACE_MS) await this.dropOrphan(found, table);
+    const isKnown = table?.description.id === found.job.tableId;
+    if (!isKnown || table.description.status !== wanted) {
+      // Done already by somebody who died before removing the job: a table that was made, or one that is gone. Or the
+      // request that wrote it has not come, or will never come, to writing the table's record.
+      const isDone = isKnown === (found.job.kind === 'create');
+      if (isDone) await this.catalogue.removeJob(found);
+      else if (this.now() - found.job.createdAtMs > ORPHAN_GRACE_MS) await this.dropOrphan(found, table);
+      return;
+    }
+    if (found.job.kind === 'delete' && found.job.isSeen !== true && this.options.tableCacheMs > 0) {
+      await this.catalogue.updateJob(found, {
+        isSeen: true,
+        notBeforeMs: this.now() + this.options.tableCacheMs,
+      });
+      this.#again = true;
       return;
     }
     const claimed = await this.catalogue.updateJob(found, {
@@ -252,7 +268,6 @@ export function newJob(
   kind: Job['kind'],
   table: Pick<Job, 'project' | 'tableName' | 'tableId'>,
   nowMs: number,
-  notBeforeMs = nowMs,
 ): Job {
-  return { kind, ...table, createdAtMs: nowMs, notBeforeMs, attempts: 0, leasedUntilMs: 0 };
+  return { kind, ...table, createdAtMs: nowMs, notBeforeMs: nowMs, attempts: 0, leasedUntilMs: 0 };
 }
