@@ -182,24 +182,27 @@ export async function prepareService(client: Client, options: CassandraOptions):
   for (const [name, value] of Object.entries(wanted)) await keepSetting(client, table, name, value as string);
 }
 
-/** Writes a setting down, unless it is there already. @throws {StorageConfigurationError} it is there, and another. */
+/**
+ * Writes a setting down, unless it is there already. It never changes, so any replica that has it will do: a process
+ * that starts where a quorum is lost can serve the reads that need none.
+ * @throws {StorageConfigurationError} it is there, and another.
+ */
 async function keepSetting(client: Client, table: string, name: string, value: string): Promise<void> {
-  const reading = { prepare: true, isIdempotent: true, consistency: consistencies.localQuorum };
+  const { localOne, localQuorum } = consistencies;
   const read = `SELECT value FROM ${table} WHERE name = ?`;
-  const look = async (): Promise<string | undefined> => {
-    const row = firstOf(await client.execute(read, [name], reading)) as
-      { readonly value: string } | undefined;
-    return row?.value;
+  const look = async (consistency: types.consistencies): Promise<string | undefined> => {
+    const result = await client.execute(read, [name], { prepare: true, isIdempotent: true, consistency });
+    return (firstOf(result) as { readonly value: string } | undefined)?.value;
   };
-  let found = await look();
+  let found = (await look(localOne)) ?? (await look(localQuorum));
   if (found === undefined) {
     // SERIAL whatever is configured: the question is which of the two it is.
     await client.execute(`INSERT INTO ${table} (name, value) VALUES (?, ?) IF NOT EXISTS`, [name, value], {
       prepare: true,
-      consistency: consistencies.localQuorum,
+      consistency: localQuorum,
       serialConsistency: consistencies.serial,
     });
-    found = await look();
+    found = await look(localQuorum);
   }
   if (found !== value) {
     throw new StorageConfigurationError(
