@@ -89,7 +89,7 @@ class CassandraDriver implements StorageDriver {
     isPaxosV2: () => boolean,
   ) {
     this.#schema = new Schema(session, options);
-    this.#writer = new Writer(session, logger, { serverTimeoutMs: options.serverTimeoutMs, isPaxosV2 });
+    this.#writer = new Writer(session, logger, { isPaxosV2 });
   }
 
   createContainer(container: Container): Promise<void> {
@@ -383,9 +383,10 @@ class CassandraDriver implements StorageDriver {
         return 'applied';
       }
       const line = container.id + buffer(request.partition).toString('latin1');
-      return await this.#lines.run(line, this.options.requestTimeoutMs, () =>
-        this.#writer.writeGuarded(container, order),
-      );
+      // Whose turn comes later has no time left for a node's answer: nothing is done rather than nobody knows what.
+      const { requestTimeoutMs, serverTimeoutMs } = this.options;
+      const patienceMs = Math.max(requestTimeoutMs - serverTimeoutMs, requestTimeoutMs / 2);
+      return await this.#lines.run(line, patienceMs, () => this.#writer.writeGuarded(container, order));
     });
   }
 

@@ -38,6 +38,14 @@ const DROPPED_TABLE_HINTS: ReadonlySet<number> = new Set([
   responseErrorCodes.unprepared,
 ]);
 
+/** A statement was given up before the client library was done with it: its outcome is open. */
+export class GivenUpError extends Error {
+  constructor(timeoutMs: number) {
+    super(`no answer within ${timeoutMs} ms, whichever nodes were asked`);
+    this.name = 'GivenUpError';
+  }
+}
+
 /** Why a single node did not do what it was asked; the client gives a text where it did not even ask. */
 type NodeError = string | Error | null | undefined;
 

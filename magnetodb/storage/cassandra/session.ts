@@ -17,7 +17,7 @@ import {
 import type { Logger } from '../../logging/logger.js';
 import type { Consistency } from '../driver.js';
 import { StorageConfigurationError, StorageUnavailableError } from '../errors.js';
-import { configurationFault, silentNodes } from './errors.js';
+import { GivenUpError, configurationFault, silentNodes } from './errors.js';
 import type { CassandraOptions, TlsOptions } from './options.js';
 import { ReadRetryPolicy, ReplicaOrderPolicy, SilentNodes } from './replica-order.js';
 
@@ -120,22 +120,26 @@ export class Session {
    * of Paxos, which brings compare-and-sets under way to their end (`serial`).
    * @param bytes roughly what may come back.
    * @param routingKey a partition near which to ask, for a statement that names none.
+   * @param timeoutMs how long to wait for an answer, whichever nodes are asked for it.
    */
   async read(
     statement: Statement,
     consistency: Consistency | 'serial',
     bytes: number,
     routingKey?: Buffer,
+    timeoutMs = this.#options.requestTimeoutMs,
   ): Promise<types.ResultSet> {
     const shared = this.#readOptions[consistency];
     const options = routingKey === undefined ? shared : { ...shared, routingKey };
-    return this.#run(bytes, (client) => client.execute(statement.query, statement.params, options));
+    return this.#run(bytes, timeoutMs, (client) =>
+      client.execute(statement.query, statement.params, options),
+    );
   }
 
   /**
    * Writes by prepared statements of one partition, in one step.
    * @param attempt 0 asks the partition's first live replica, 1 the second, and so on.
-   * @param timeoutMs how long to wait for an answer.
+   * @param timeoutMs how long to wait for an answer, with all that has to be done before the node can be asked.
    */
   async write(
     statements: readonly Statement[],
@@ -150,11 +154,11 @@ export class Session {
       executionProfile: `write${attempt % WRITE_ORDERS}`,
       consistency: consistencies.localQuorum,
       serialConsistency: this.#serialConsistency,
-      readTimeout: timeoutMs,
+      readTimeout: Math.min(timeoutMs, this.#options.serverTimeoutMs),
     };
     const [first] = statements;
     if (first === undefined) throw new RangeError('a write has at least one statement');
-    return this.#run(bytes, (client) =>
+    return this.#run(bytes, timeoutMs, (client) =>
       statements.length === 1
         ? client.execute(first.query, first.params, options)
         : client.batch([...statements], options),
@@ -163,7 +167,8 @@ export class Session {
 
   /** Reads what the nodes know of the schema, from any node. */
   async readSchema(query: string, params: unknown[]): Promise<types.ResultSet> {
-    return this.#watched(this.client.execute(query, params, this.#readOptions.eventual));
+    const call = this.#watched(this.client.execute(query, params, this.#readOptions.eventual));
+    return await inTime(call, this.#options.requestTimeoutMs);
   }
 
   /** Changes the schema. Whether all nodes know of it by then, schema.ts finds out. */
@@ -179,8 +184,15 @@ export class Session {
     await this.#client?.shutdown();
   }
 
-  /** Runs one statement, unless too much is under way already. */
-  async #run(bytes: number, action: (client: Client) => Promise<types.ResultSet>): Promise<types.ResultSet> {
+  /**
+   * Runs one statement, unless too much is under way already.
+   * @throws {GivenUpError} the time is up. The client library counts for each node anew, and for preparing apart.
+   */
+  async #run(
+    bytes: number,
+    timeoutMs: number,
+    action: (client: Client) => Promise<types.ResultSet>,
+  ): Promise<types.ResultSet> {
     const { client } = this;
     const { maxRequests, maxBytes } = this.#options;
     // What is more than Cassandra keeps up with waits at the caller, not in this process's memory.
@@ -191,12 +203,12 @@ export class Session {
     }
     this.#requests += 1;
     this.#bytes += bytes;
-    try {
-      return await this.#watched(action(client));
-    } finally {
+    // What is given up still takes memory until the client library is done with it.
+    const call = this.#watched(action(client)).finally(() => {
       this.#requests -= 1;
       this.#bytes -= bytes;
-    }
+    });
+    return await inTime(call, timeoutMs);
   }
 
   async #watched(call: Promise<types.ResultSet>): Promise<types.ResultSet> {
@@ -253,6 +265,21 @@ export class Session {
     client.on('hostUp', (host: { address: string }) => {
       this.#logger.info('a Cassandra node is up', { node: host.address });
     });
+  }
+}
+
+/** @throws {GivenUpError} the call has not ended in time; what it still does, nobody waits for. */
+async function inTime<Result>(call: Promise<Result>, timeoutMs: number): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new GivenUpError(timeoutMs));
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([call, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

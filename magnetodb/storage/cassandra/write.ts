@@ -45,7 +45,6 @@ const RETRY_PAUSE_MS = 50;
 const SHORTEST_TIMEOUT_MS = 100;
 
 export interface WriterOptions {
-  readonly serverTimeoutMs: number;
   /** Whether the nodes run Paxos v2, where a node that refuses for lack of replicas has not begun. */
   readonly isPaxosV2: () => boolean;
 }
@@ -188,7 +187,8 @@ export class Writer {
     };
     for (;;) {
       try {
-        const result = await this.session.read(statement, 'serial', order.bytes);
+        const timeoutMs = this.timeLeft(order);
+        const result = await this.session.read(statement, 'serial', order.bytes, undefined, timeoutMs);
         return guardedRowOf(result.first() as ResultRow | null);
       } catch {
         if (this.timeLeft(order) <= 2 * RETRY_PAUSE_MS) throw outcomeUnknown(doubt);
@@ -197,10 +197,9 @@ export class Writer {
     }
   }
 
-  /** For one attempt: a node's time, or what is left of the caller's. */
+  /** What is left of the caller's time, for one attempt. */
   private timeLeft({ deadlineMs }: Order): number {
-    const leftMs = Math.floor(deadlineMs - performance.now());
-    return Math.max(SHORTEST_TIMEOUT_MS, Math.min(this.options.serverTimeoutMs, leftMs));
+    return Math.max(SHORTEST_TIMEOUT_MS, Math.floor(deadlineMs - performance.now()));
   }
 
   /** Whether a compare-and-set has certainly not begun. */
