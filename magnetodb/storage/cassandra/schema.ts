@@ -8,11 +8,14 @@
  *     <keyspace>.t_<container id>         a container: rows.ts has its columns
  *
  * A table is made with an id of our own (WITH id), so that a repeat can't make a second one, and is named by the
- * container's id, which is never used again: a statement prepared for one that is gone can't hit another.
+ * container's id, which is never used again: a statement prepared for one that is gone can't hit another. The table's
+ * id is made of the container's and the keyspace: no two tables of a cluster may have one, and every deployment has a
+ * catalogue with the same container ids.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { types, type Client } from 'cassandra-driver';
+import { v5 as uuidV5 } from 'uuid';
 import type { Container } from '../driver.js';
 import { OutcomeUnknownError, StorageConfigurationError } from '../errors.js';
 import { isUnknownName } from './errors.js';
@@ -41,6 +44,11 @@ export function keyspaceName(prefix: string, project: string): string {
 /** The table's name of a container, without its keyspace. */
 export function tableName(container: Container): string {
   return `t_${container.id.replaceAll('-', '')}`;
+}
+
+/** The id of a container's table. */
+export function tableId(keyspace: string, container: Container): string {
+  return uuidV5(keyspace, container.id);
 }
 
 export class Schema {
@@ -76,7 +84,7 @@ export class Schema {
       const columns = container.kind === 'guarded' ? 'v timeuuid, x bigint, g blob, item blob' : 'item blob';
       const statement =
         `CREATE TABLE IF NOT EXISTS ${this.tableOf(container)} (h blob, ix text, ik blob, r blob, ${columns}, ` +
-        `PRIMARY KEY ((h), ix, ik, r)) WITH id = ${container.id} AND gc_grace_seconds = ${this.#gcGraceSeconds}`;
+        `PRIMARY KEY ((h), ix, ik, r)) WITH id = ${tableId(keyspace, container)} AND gc_grace_seconds = ${this.#gcGraceSeconds}`;
       for (let attempt = 1; ; attempt += 1) {
         await this.#ensureKeyspace(keyspace);
         try {
