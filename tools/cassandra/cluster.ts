@@ -52,6 +52,11 @@ export interface ClusterOptions {
   readonly auth?: boolean;
   /** True: clients must speak TLS, and trust `tlsCaFile` of the cluster. */
   readonly tls?: boolean;
+  /**
+   * True: nodes acknowledge a write when it is on disk (`commitlog_sync: batch`). Otherwise one that is killed forgets
+   * what it acknowledged in the last 100 ms (CASSANDRA-13987): where a quorum is killed at once, such writes are lost.
+   */
+  readonly durable?: boolean;
   /** True: the nodes go on when this process ends. */
   readonly detached?: boolean;
   /** Is told in a line what goes on. */
@@ -131,6 +136,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         auth: options.auth === true,
         ...(key === undefined ? {} : { keystore: key }),
         isThrowAway: isTemporary,
+        isDurable: options.durable === true,
       };
       const args = jvmArguments(settings, { jars, agent, heap: options.heap ?? DEFAULT_HEAP });
       return new LocalNode(settings, java.command, args, options.detached === true);

@@ -41,6 +41,8 @@ export interface NodeSettings {
   readonly keystore?: Keystore;
   /** The data goes when the cluster is stopped: nothing is kept of dropped tables. */
   readonly isThrowAway: boolean;
+  /** True: a write is on disk before it is acknowledged. */
+  readonly isDurable?: boolean;
 }
 
 /**
@@ -84,8 +86,9 @@ export function cassandraYaml(node: NodeSettings): string {
     `hints_directory: ${folderOf('hints')}`,
     `saved_caches_directory: ${folderOf('saved_caches')}`,
     `cdc_raw_directory: ${folderOf('cdc_raw')}`,
-    'commitlog_sync: periodic',
-    'commitlog_sync_period: 10000ms',
+    ...(node.isDurable === true
+      ? ['commitlog_sync: batch']
+      : ['commitlog_sync: periodic', 'commitlog_sync_period: 10000ms']),
     'commitlog_total_space: 256MiB',
     'disk_failure_policy: stop',
     // What MagnetoDB is made for: doc/configuration.rst.

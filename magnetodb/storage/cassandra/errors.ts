@@ -116,6 +116,15 @@ export function isUnknownName(error: unknown): boolean {
   );
 }
 
+/** Whether some node, or a replica behind it, was lost on the way to an answer: asked again, others may have it. */
+export function isLostAnswer(error: unknown): boolean {
+  return nodeErrors(error).some((one) => {
+    if (!(one instanceof Error)) return false;
+    if (one instanceof errors.ResponseError) return one.code === responseErrorCodes.readTimeout;
+    return one instanceof errors.OperationTimedOutError || 'isSocketError' in one;
+  });
+}
+
 /** The nodes that did not answer in time. */
 export function silentNodes(error: unknown): string[] {
   if (error instanceof errors.OperationTimedOutError) return error.host === undefined ? [] : [error.host];

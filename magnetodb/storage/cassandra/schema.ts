@@ -8,7 +8,9 @@
  *     <keyspace>.t_<container id>         a container: rows.ts has its columns
  *
  * A table is made with an id of our own (WITH id), so that a repeat can't make a second one, and is named by the
- * container's id, which is never used again: a statement prepared for one that is gone can't hit another.
+ * container's id, which is never used again: a statement prepared for one that is gone can't hit another. The table's
+ * id is made of the container's and the keyspace: no two tables of a cluster may have one, and every deployment has a
+ * catalogue with the same container ids.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -195,9 +197,12 @@ export async function prepareService(client: Client, options: CassandraOptions):
   for (const [name, value] of Object.entries(wanted)) await keepSetting(client, table, name, value as string);
 }
 
-/** Writes a setting down, unless it is there already. @throws {StorageConfigurationError} it is there, and another. */
+/**
+ * Writes a setting down, unless it is there already. It never changes, so any replica that has it will do: a process
+ * that starts where a quorum is lost can serve the reads that need none.
+ * @throws {StorageConfigurationError} it is there, and another.
+ */
 async function keepSetting(client: Client, table: string, name: string, value: string): Promise<void> {
-  // It never changes, so one replica that has it is enough: a process may start while the cluster is short of nodes.
   const reading = { prepare: true, isIdempotent: true, consistency: consistencies.localOne };
   const known = firstOf(await client.execute(`SELECT value FROM ${table} WHERE name = ?`, [name], reading));
   let found = (known as { readonly value: string } | undefined)?.value;

@@ -17,7 +17,7 @@ import {
 import type { Logger } from '../../logging/logger.js';
 import type { Consistency } from '../driver.js';
 import { StorageConfigurationError, StorageUnavailableError } from '../errors.js';
-import { GivenUpError, configurationFault, silentNodes } from './errors.js';
+import { GivenUpError, configurationFault, isLostAnswer, silentNodes } from './errors.js';
 import type { CassandraOptions, TlsOptions } from './options.js';
 import { ReadRetryPolicy, ReplicaOrderPolicy, SilentNodes } from './replica-order.js';
 
@@ -131,9 +131,19 @@ export class Session {
   ): Promise<types.ResultSet> {
     const shared = this.#readOptions[consistency];
     const options = routingKey === undefined ? shared : { ...shared, routingKey };
-    return this.#run(bytes, timeoutMs, (client) =>
-      client.execute(statement.query, statement.params, options),
-    );
+    const once = (leftMs: number): Promise<types.ResultSet> =>
+      this.#run(bytes, leftMs, (client) => client.execute(statement.query, statement.params, options));
+    if (consistency !== 'eventual') return await once(timeoutMs);
+    const endMs = performance.now() + timeoutMs;
+    try {
+      return await once(timeoutMs);
+    } catch (error) {
+      // A node that is up may have asked a replica that had just died, and the client library other dead ones after
+      // it. By now that is known, and one live replica is enough.
+      const leftMs = Math.floor(endMs - performance.now());
+      if (leftMs <= 0 || !isLostAnswer(error)) throw error;
+      return await once(leftMs);
+    }
   }
 
   /**

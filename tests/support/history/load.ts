@@ -324,7 +324,9 @@ export function interpret(action: Action, reply: Reply, answeredNs: number, key:
   if (reply.status === 400 && type === 'ConditionalCheckFailedException' && 'condition' in action) {
     return { outcome: { kind: 'answered', answer: { kind: 'conditionFailed' }, answeredNs } };
   }
-  if (reply.status === 503 && type === 'ServiceUnavailable') return { outcome: { kind: 'refused' } };
+  if (reply.status === 503 && type === 'ServiceUnavailable' && reply.retryAfter !== undefined) {
+    return { outcome: { kind: 'refused' } };
+  }
   if (reply.status === 503 && type === 'OutcomeUnknown' && action.kind !== 'read') {
     return { outcome: { kind: 'unknown' } };
   }

@@ -2,7 +2,13 @@
 import http from 'node:http';
 
 export type Reply =
-  | { readonly kind: 'answer'; readonly status: number; readonly text: string }
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      /** The header Retry-After. */
+      readonly retryAfter?: string;
+      readonly text: string;
+    }
   /** No connection: the service has not seen the request. */
   | { readonly kind: 'unsent'; readonly reason: string }
   /** The connection broke, or time was up: the service may have seen it. */
@@ -56,7 +62,9 @@ export class Sender {
         response.setEncoding('utf8');
         response.on('data', (part: string) => (text += part));
         response.on('end', () => {
-          settle({ kind: 'answer', status: response.statusCode ?? 0, text });
+          const { statusCode: status = 0, headers } = response;
+          const retryAfter = headers['retry-after'];
+          settle({ kind: 'answer', status, ...(retryAfter === undefined ? {} : { retryAfter }), text });
         });
         response.on('error', (error) => {
           settle({ kind: 'lost', reason: error.message });

@@ -117,5 +117,5 @@ function fault(type: string): object {
 }
 
 function send(res: ServerResponse, status: number, body: object): void {
-  res.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+  res.writeHead(status, { 'Content-Type': 'application/json', 'Retry-After': '1' }).end(JSON.stringify(body));
 }

@@ -17,6 +17,13 @@ function fault(status: number, type: string): Reply {
   return answer(status, { error: { type, message: 'x', traceback: null } });
 }
 
+const refusal: Reply = {
+  kind: 'answer',
+  status: 503,
+  retryAfter: '1',
+  text: JSON.stringify({ error: { type: 'ServiceUnavailable', message: 'x', traceback: null } }),
+};
+
 describe('the load recorder', () => {
   // doc/data-api.rst, Errors and Items: what each answer says of the operation.
   describe('understands', () => {
@@ -39,7 +46,7 @@ describe('the load recorder', () => {
         fault(400, 'ConditionalCheckFailedException'),
         'put "a" if absent → condition failed',
       ],
-      ['a refusal', put('a'), fault(503, 'ServiceUnavailable'), 'put "a" → refused'],
+      ['a refusal', put('a'), refusal, 'put "a" → refused'],
       ['an unknown outcome', put('a'), fault(503, 'OutcomeUnknown'), 'put "a" → unknown'],
       ['a connection that broke', put('a'), { kind: 'lost', reason: '' }, 'put "a" → unknown'],
       ['no connection', put('a'), { kind: 'unsent', reason: '' }, 'put "a" → refused'],
@@ -62,6 +69,7 @@ describe('the load recorder', () => {
       ],
       ['a read of unknown outcome', read, fault(503, 'OutcomeUnknown')],
       ['a 503 without a type', put('a'), answer(503, 'upstream down')],
+      ['a refusal that does not say when to come again', put('a'), fault(503, 'ServiceUnavailable')],
       ['a success without JSON', put('a'), answer(200, 'ok')],
       ['an increment that answers nothing', increment, answer(200, {})],
       ['another item', read, answer(200, { item: { ...item, id: { S: 'y' } } })],

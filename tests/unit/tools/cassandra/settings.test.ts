@@ -55,6 +55,15 @@ describe("a node's settings", () => {
     expect(cassandraYaml({ ...NODE, isThrowAway: false })).to.match(/^auto_snapshot: true$/m);
   });
 
+  // Cassandra's own default forgets the last 100 ms of a killed node.
+  it('sync the commit log before a write is acknowledged where they are told to', () => {
+    expect(cassandraYaml(NODE)).to.match(/^commitlog_sync: periodic$/m);
+    const yaml = cassandraYaml({ ...NODE, isDurable: true });
+    expect(yaml)
+      .to.match(/^commitlog_sync: batch$/m)
+      .and.not.match(/commitlog_sync_period/);
+  });
+
   it('ask for passwords and TLS where they are told to', () => {
     const yaml = cassandraYaml({
       ...NODE,
