@@ -12,7 +12,7 @@ import type { LogFields, Logger } from '../logging/logger.js';
 import { containerOf, type Catalogue, type Job, type JobRecord, type TableRecord } from './catalogue.js';
 import type { EngineOptions } from './options.js';
 
-/** A job whose table's record doesn't fit (its process died between the two writes) is dropped after this time. */
+/** A job whose table's record doesn't fit yet (its process died between the two writes) is dropped after this time. */
 const ORPHAN_GRACE_MS = 60_000;
 /** Jobs that one process does at a time. */
 const JOBS_IN_FLIGHT = 4;
@@ -109,10 +109,13 @@ export class TaskExecutor {
   private async claimAndDo(found: JobRecord): Promise<void> {
     const table = await this.catalogue.findTable(found.job.project, found.job.tableName);
     const wanted = found.job.kind === 'create' ? 'CREATING' : 'DELETING';
-    if (table?.description.id !== found.job.tableId || table.description.status !== wanted) {
-      // Done already by somebody who died before removing the job, or the request that wrote it has not come, or
-      // will never come, to writing the table's record.
-      if (this.now() - found.job.createdAtMs > ORPHAN_GRACE_MS) await this.dropOrphan(found, table);
+    const isKnown = table?.description.id === found.job.tableId;
+    if (!isKnown || table.description.status !== wanted) {
+      // Done already by somebody who died before removing the job: a table that was made, or one that is gone. Or the
+      // request that wrote it has not come, or will never come, to writing the table's record.
+      const isDone = isKnown === (found.job.kind === 'create');
+      if (isDone) await this.catalogue.removeJob(found);
+      else if (this.now() - found.job.createdAtMs > ORPHAN_GRACE_MS) await this.dropOrphan(found, table);
       return;
     }
     const claimed = await this.catalogue.updateJob(found, {

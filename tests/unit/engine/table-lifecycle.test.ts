@@ -286,6 +286,31 @@ describe('the life cycle of tables', () => {
     expect(code).to.equal('TableNotExists');
   });
 
+  // A process that dies after recording the end of a job leaves the job; nobody has to wait until it is called lost.
+  it('removes at once a job whose end is recorded', async () => {
+    const keeping = overriding(driver, {
+      write: (container, request) => {
+        const [mutation] = request.mutations;
+        const isJob = mutation !== undefined && /\/(create|delete)$/.test(String(mutation.key.sortKey));
+        return isJob && mutation.kind === 'delete'
+          ? Promise.reject(new StorageUnavailableError('planted'))
+          : driver.write(container, request);
+      },
+    });
+    const catalogue = new Catalogue(driver);
+    for (const end of ['ACTIVE', 'TableNotExists']) {
+      const dying = await open({ leaseMs: 30 }, keeping);
+      if (end === 'ACTIVE') await dying.createTable(PROJECT, definition());
+      else await dying.deleteTable(PROJECT, NAME);
+      await eventually(async () => expect(await statusOf(dying)).to.equal(end));
+      expect(await catalogue.listJobs()).not.to.be.empty;
+      await dying.close();
+      const living = await open();
+      await eventually(async () => expect(await catalogue.listJobs()).to.be.empty);
+      await living.close();
+    }
+  });
+
   // A process that dies between writing the job and writing the table leaves a job for nothing.
   it('drops a job whose table was never written', async () => {
     const catalogue = new Catalogue(driver);
