@@ -65,6 +65,8 @@ export interface Job {
   readonly createdAtMs: number;
   /** Not to be done before. */
   readonly notBeforeMs: number;
+  /** Of a delete job: since then no look-up finds the table ACTIVE, as somebody has read that it is DELETING. */
+  readonly isSeen?: boolean;
   /** How often it was tried and failed. */
   readonly attempts: number;
   /** Until when its owner may work on it; 0: nobody does. */

@@ -198,12 +198,8 @@ export class Tables {
   }
 
   private deleteJob({ project, description }: TableRecord): Job {
-    const nowMs = this.now();
-    // Until every process has looked the table up again, one may still write to the container of a table that it
-    // takes for ACTIVE; such a write must be refused or gone with the container, not hit the next table.
-    const notBeforeMs = nowMs + this.options.tableCacheMs;
     const table = { project, tableName: description.name, tableId: description.id };
-    return newJob('delete', table, nowMs, notBeforeMs);
+    return newJob('delete', table, this.now());
   }
 
   /**

@@ -4,6 +4,11 @@
  * mid-way leaves a lease that runs out; another one does the job again, which is safe, since each step is repeatable.
  * So is a step of which nobody knows whether it was carried out, and one that is carried out late: what it would change
  * has another version by then. A job is removed last.
+ *
+ * A table is not dropped as soon as it is DELETING: other processes may take it for ACTIVE until they look it up again,
+ * and write to it. Such a write must be refused or gone with the container, not hit the next table of that name. So the
+ * executor that is the first to read DELETING puts the job off by the time that look-ups are believed; it can't be the
+ * request, which does not know when its write is carried out.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
@@ -116,6 +121,14 @@ export class TaskExecutor {
       const isDone = isKnown === (found.job.kind === 'create');
       if (isDone) await this.catalogue.removeJob(found);
       else if (this.now() - found.job.createdAtMs > ORPHAN_GRACE_MS) await this.dropOrphan(found, table);
+      return;
+    }
+    if (found.job.kind === 'delete' && found.job.isSeen !== true && this.options.tableCacheMs > 0) {
+      await this.catalogue.updateJob(found, {
+        isSeen: true,
+        notBeforeMs: this.now() + this.options.tableCacheMs,
+      });
+      this.#again = true;
       return;
     }
     const claimed = await this.catalogue.updateJob(found, {
@@ -255,7 +268,6 @@ export function newJob(
   kind: Job['kind'],
   table: Pick<Job, 'project' | 'tableName' | 'tableId'>,
   nowMs: number,
-  notBeforeMs = nowMs,
 ): Job {
-  return { kind, ...table, createdAtMs: nowMs, notBeforeMs, attempts: 0, leasedUntilMs: 0 };
+  return { kind, ...table, createdAtMs: nowMs, notBeforeMs: nowMs, attempts: 0, leasedUntilMs: 0 };
 }

@@ -272,6 +272,44 @@ describe('the life cycle of tables', () => {
     expect(await read(one)).to.contain('"2"');
   });
 
+  // decisions: a table in DELETING is dropped only when no process takes it for ACTIVE any more. How long the write of
+  // DELETING takes must not count.
+  it('drops a table only when all have had to look it up again, however slow its end is written', async () => {
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let isHeld = false;
+    let droppedAtMs = 0;
+    const slow = overriding(driver, {
+      write: async (container, request) => {
+        const [mutation] = request.mutations;
+        if (mutation?.kind === 'put' && Buffer.from(mutation.value).includes('"DELETING"')) {
+          isHeld = true;
+          await gate;
+        }
+        return await driver.write(container, request);
+      },
+      dropContainer: (container) => {
+        droppedAtMs = now();
+        return driver.dropContainer(container);
+      },
+    });
+    const tableCacheMs = 300;
+    const one = await open({ tableCacheMs }, slow);
+    const other = await open({ tableCacheMs, taskExecutor: false });
+    await one.createTable(PROJECT, definition());
+    await eventually(async () => expect(await statusOf(one)).to.equal('ACTIVE'));
+    const deleting = one.deleteTable(PROJECT, NAME);
+    await eventually(() => expect(isHeld).to.equal(true));
+    const askedAtMs = now();
+    await eventually(() => expect(now()).to.be.greaterThan(askedAtMs + tableCacheMs));
+    const rememberedAtMs = now();
+    await read(other);
+    release();
+    await deleting;
+    await eventually(async () => expect(await statusOf(one)).to.equal('TableNotExists'));
+    expect(droppedAtMs).to.be.at.least(rememberedAtMs + tableCacheMs);
+  });
+
   // The same with a cache that never runs out: the missing container alone tells.
   it('notices by the missing container that its description is stale', async () => {
     const stale = await open({ tableCacheMs: 60_000, taskExecutor: false });
