@@ -127,8 +127,9 @@ export function configurationFault(error: unknown): StorageConfigurationError | 
   const all = nodeErrors(error);
   const refused = all.find((one) => one instanceof errors.AuthenticationError);
   if (refused !== undefined) {
+    // The node's own words: those of the client library hold a stack.
     return new StorageConfigurationError('Cassandra refuses [cassandra] username and password', {
-      cause: error,
+      cause: refused,
     });
   }
   if (error instanceof errors.ArgumentError || error instanceof TypeError) {
