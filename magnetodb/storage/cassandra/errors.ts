@@ -132,9 +132,13 @@ export function configurationFault(error: unknown): StorageConfigurationError | 
       cause: refused,
     });
   }
-  if (error instanceof errors.ArgumentError || error instanceof TypeError) {
-    return new StorageConfigurationError(`Cassandra can't be used as configured: ${error.message}`, {
-      cause: error,
+  // That a node's cluster has no such data centre comes among the nodes' errors, as if it were one of those that pass.
+  const misfit =
+    all.find((one) => one instanceof errors.ArgumentError) ??
+    (error instanceof TypeError ? error : undefined);
+  if (misfit !== undefined) {
+    return new StorageConfigurationError(`Cassandra can't be used as configured: ${misfit.message}`, {
+      cause: misfit,
     });
   }
   return undefined;
