@@ -381,8 +381,8 @@ export const schema = {
       env: 'MAGNETODB_CASSANDRA_REQUEST_TIMEOUT',
     }),
     connections_per_host: wholeNumber({
-      doc: 'Connections from each process to each local node. One carries thousands of statements at a time; raise it where a fast network leaves nodes idle.',
-      default: 2,
+      doc: 'Connections from each process to each local node. One carries thousands of statements at a time, and is cheapest, since what is sent together takes one system call; raise it where large items fill it.',
+      default: 1,
       min: 1,
       max: 64,
       env: 'MAGNETODB_CASSANDRA_CONNECTIONS_PER_HOST',

@@ -51,6 +51,7 @@ export class Session {
   #failure: unknown;
   #requests = 0;
   #bytes = 0;
+  #turn: Promise<void> | undefined;
   #isClosed = false;
   #connecting: Promise<void> | undefined;
   readonly #closing = new AbortController();
@@ -214,11 +215,27 @@ export class Session {
     this.#requests += 1;
     this.#bytes += bytes;
     // What is given up still takes memory until the client library is done with it.
-    const call = this.#watched(action(client)).finally(() => {
-      this.#requests -= 1;
-      this.#bytes -= bytes;
-    });
+    const call = this.#turnsEnd()
+      .then(() => this.#watched(action(client)))
+      .finally(() => {
+        this.#requests -= 1;
+        this.#bytes -= bytes;
+      });
     return await inTime(call, timeoutMs);
+  }
+
+  /**
+   * The end of the event loop's turn. The client library writes to a node's socket once for all statements that it is
+   * given in one go; those of requests that arrived in one turn would else take a system call each.
+   */
+  #turnsEnd(): Promise<void> {
+    this.#turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#turn = undefined;
+        resolve();
+      });
+    });
+    return this.#turn;
   }
 
   async #watched(call: Promise<types.ResultSet>): Promise<types.ResultSet> {
@@ -279,18 +296,22 @@ export class Session {
 }
 
 /** @throws {GivenUpError} the call has not ended in time; what it still does, nobody waits for. */
-async function inTime<Result>(call: Promise<Result>, timeoutMs: number): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
+function inTime<Result>(call: Promise<Result>, timeoutMs: number): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
       reject(new GivenUpError(timeoutMs));
     }, timeoutMs);
+    call.then(
+      (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error as Error);
+      },
+    );
   });
-  try {
-    return await Promise.race([call, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** A result's first row, for who knows its columns. */
