@@ -9,12 +9,12 @@
  * "plain": "keyspace.table", "keys": [["station", "reading"]] }. The tables hold the items that the service put there.
  */
 import { readFile } from 'node:fs/promises';
-import { performance } from 'node:perf_hooks';
 import { Client, policies, types } from 'cassandra-driver';
 import { encodeKeyValue } from '../../build/engine/key-codec.js';
 import { NEVER, guardedItem, plainItem, rowOf, uuid } from '../../build/storage/cassandra/rows.js';
 import { Statements } from '../../build/storage/cassandra/statements.js';
 import { newVersion } from '../../build/storage/versions.js';
+import { closedLoop } from './closed-loop.mjs';
 
 const [operation, setupFile, inFlight, warmUpSeconds, seconds] = process.argv.slice(2);
 const setup = JSON.parse(await readFile(setupFile, 'utf8'));
@@ -80,34 +80,13 @@ const OPERATIONS = {
 const perform = OPERATIONS[operation];
 
 let index = 0;
-async function measure(forSeconds) {
-  const startMs = performance.now();
-  const endMs = startMs + forSeconds * 1000;
-  const latencies = [];
-  const worker = async () => {
-    for (let beforeMs = performance.now(); beforeMs < endMs;) {
-      await perform(places[index++ % places.length]);
-      const nowMs = performance.now();
-      latencies.push(nowMs - beforeMs);
-      beforeMs = nowMs;
-    }
-  };
-  await Promise.all(Array.from({ length: Number(inFlight) }, worker));
-  const tookSeconds = (performance.now() - startMs) / 1000;
-  latencies.sort((a, b) => a - b);
-  return {
-    requests: latencies.length,
-    seconds: tookSeconds,
-    p50Ms: latencies[Math.floor(latencies.length * 0.5)],
-    p99Ms: latencies[Math.floor(latencies.length * 0.99)],
-    bytes: 0,
-    errors: 0,
-  };
-}
-
-await measure(Number(warmUpSeconds));
+const measure = (forSeconds) =>
+  closedLoop(() => perform(places[index++ % places.length]), Number(inFlight), Number(forSeconds));
+await measure(warmUpSeconds);
 const before = process.cpuUsage();
-const summary = await measure(Number(seconds));
+const summary = await measure(seconds);
 const used = process.cpuUsage(before);
-console.log(JSON.stringify({ ...summary, processorMicros: (used.user + used.system) / summary.requests }));
+console.log(
+  JSON.stringify({ ...summary, bytes: 0, processorMicros: (used.user + used.system) / summary.requests }),
+);
 await client.shutdown();

@@ -4,8 +4,8 @@
  *
  *     node lmdb-baseline.mjs FOLDER VALUE-BYTES IN-FLIGHT WARM-UP-SECONDS SECONDS
  */
-import { performance } from 'node:perf_hooks';
 import { open } from 'lmdb';
+import { closedLoop } from './closed-loop.mjs';
 
 const [path, valueBytes, inFlight, warmUpSeconds, seconds] = process.argv.slice(2);
 const KEYS = 10_000;
@@ -23,31 +23,8 @@ async function put() {
   await flushed;
 }
 
-async function measure(forSeconds) {
-  const startMs = performance.now();
-  const endMs = startMs + forSeconds * 1000;
-  const latencies = [];
-  const worker = async () => {
-    for (let beforeMs = performance.now(); beforeMs < endMs;) {
-      await put();
-      const nowMs = performance.now();
-      latencies.push(nowMs - beforeMs);
-      beforeMs = nowMs;
-    }
-  };
-  await Promise.all(Array.from({ length: Number(inFlight) }, worker));
-  const tookSeconds = (performance.now() - startMs) / 1000;
-  latencies.sort((a, b) => a - b);
-  return {
-    requests: latencies.length,
-    seconds: tookSeconds,
-    p50Ms: latencies[Math.floor(latencies.length * 0.5)],
-    p99Ms: latencies[Math.floor(latencies.length * 0.99)],
-    bytes: latencies.length * value.length,
-    errors: 0,
-  };
-}
-
-await measure(Number(warmUpSeconds));
-console.log(JSON.stringify(await measure(Number(seconds))));
+const measure = (forSeconds) => closedLoop(put, Number(inFlight), Number(forSeconds));
+await measure(warmUpSeconds);
+const summary = await measure(seconds);
+console.log(JSON.stringify({ ...summary, bytes: summary.requests * value.length }));
 await db.close();
