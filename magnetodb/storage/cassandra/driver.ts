@@ -430,7 +430,9 @@ class CassandraDriver implements StorageDriver {
       } catch (error) {
         if (error instanceof RangeError) throw error;
         const cause = error instanceof StorageError ? error.cause : error;
-        if (!mayBeDropped(cause) || !(await this.#isGone(container, cause))) throw error;
+        // Where nobody can say whether the table is gone, the first error is what is known.
+        const isGone = mayBeDropped(cause) && (await this.#isGone(container, cause).catch(() => false));
+        if (!isGone) throw error;
         throw containerNotFound(container.id, cause);
       }
     });

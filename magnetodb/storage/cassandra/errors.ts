@@ -92,21 +92,29 @@ export function isUnavailable(error: unknown): boolean {
   );
 }
 
+/** What comes back in the moment in which nodes forget a table. */
+const BEING_DROPPED_HINTS: ReadonlySet<number> = new Set(
+  [...DROPPED_TABLE_HINTS].filter((code) => code !== responseErrorCodes.invalid),
+);
+
+/** Replicas that have forgotten a table do not answer those that have not. */
+const TIMEOUTS: ReadonlySet<number> = new Set([
+  responseErrorCodes.readTimeout,
+  responseErrorCodes.writeTimeout,
+]);
+
+function someAnswered(error: unknown, codes: ReadonlySet<number>): boolean {
+  return nodeErrors(error).some((one) => one instanceof errors.ResponseError && codes.has(one.code));
+}
+
 /** Whether the statement's table may be gone: somebody has to look. */
 export function mayBeDropped(error: unknown): boolean {
-  return nodeErrors(error).some(
-    (one) => one instanceof errors.ResponseError && DROPPED_TABLE_HINTS.has(one.code),
-  );
+  return someAnswered(error, DROPPED_TABLE_HINTS) || someAnswered(error, TIMEOUTS);
 }
 
 /** Whether the error looks like one of the moment in which a node forgets the table. */
 export function isBeingDropped(error: unknown): boolean {
-  return nodeErrors(error).some(
-    (one) =>
-      one instanceof errors.ResponseError &&
-      one.code !== responseErrorCodes.invalid &&
-      DROPPED_TABLE_HINTS.has(one.code),
-  );
+  return someAnswered(error, BEING_DROPPED_HINTS);
 }
 
 /** Whether the statement names a keyspace or a table that the node does not know (yet). */

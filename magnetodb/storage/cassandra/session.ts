@@ -306,9 +306,9 @@ function inTime<Result>(call: Promise<Result>, timeoutMs: number): Promise<Resul
         clearTimeout(timer);
         resolve(result);
       },
-      (error: unknown) => {
+      (error: Error) => {
         clearTimeout(timer);
-        reject(error as Error);
+        reject(error);
       },
     );
   });
