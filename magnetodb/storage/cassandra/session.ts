@@ -297,20 +297,14 @@ export class Session {
 
 /** @throws {GivenUpError} the call has not ended in time; what it still does, nobody waits for. */
 function inTime<Result>(call: Promise<Result>, timeoutMs: number): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
       reject(new GivenUpError(timeoutMs));
     }, timeoutMs);
-    call.then(
-      (result) => {
-        clearTimeout(timer);
-        resolve(result);
-      },
-      (error: Error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
+  });
+  return Promise.race([call, late]).finally(() => {
+    clearTimeout(timer);
   });
 }
 
