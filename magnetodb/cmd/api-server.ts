@@ -59,9 +59,11 @@ async function run(flags: Flags): Promise<void> {
   }
   stopOnSignals(service, logger);
   if (log_file !== '') reopenOnHangUp(logger);
-  const { storage_driver, data_dir } = config.DEFAULT;
-  logger.info('listening', { url: service.url, storage_driver, data_dir, pid: process.pid });
-  console.log(`MagnetoDB is at ${service.url} (storage: ${storage_driver}, data: ${data_dir})`);
+  const { storage_driver } = config.DEFAULT;
+  const where = whereDataIs(config);
+  logger.info('listening', { url: service.url, storage_driver, ...where, pid: process.pid });
+  const place = Object.values(where).map((value) => `, data: ${value}`);
+  console.log(`MagnetoDB is at ${service.url} (storage: ${storage_driver}${place.join('')})`);
   // Tells pm2 (wait_ready) that it may stop the process that this one replaces.
   process.send?.('ready');
 }
@@ -80,6 +82,18 @@ function configure(flags: Flags): Config {
       },
     },
   });
+}
+
+/** What tells an operator which store this is. */
+function whereDataIs({ DEFAULT, cassandra }: Config): Readonly<Record<string, string>> {
+  switch (DEFAULT.storage_driver) {
+    case 'lmdb':
+      return { data_dir: DEFAULT.data_dir };
+    case 'cassandra':
+      return { contact_points: cassandra.contact_points };
+    default:
+      return {};
+  }
 }
 
 function defaultConfigFile(): string {

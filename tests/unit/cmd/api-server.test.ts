@@ -99,7 +99,10 @@ describe('magnetodb-api-server', () => {
   it('takes flags, the environment and files, in this order', async () => {
     const configFile = path.join(folder, 'a.conf');
     const logFile = path.join(folder, 'service.log');
-    writeFileSync(configFile, '[DEFAULT]\nbind_host = 192.0.2.1\nbind_port = 1\ndata_dir = from-file\n');
+    writeFileSync(
+      configFile,
+      '[DEFAULT]\nbind_host = 192.0.2.1\nbind_port = 1\nstorage_driver = lmdb\ndata_dir = from-file\n',
+    );
     const env = {
       MAGNETODB_BIND_HOST: '192.0.2.2',
       MAGNETODB_LOG_FILE: logFile,
