@@ -1,13 +1,11 @@
 import { expect } from 'chai';
-import { createEngine } from '../../../magnetodb/engine/engine.js';
 import { parseProjectId, parseTableName } from '../../../magnetodb/engine/names.js';
 import type { EngineOptions } from '../../../magnetodb/engine/options.js';
 import type { Engine, ProjectId, TableDefinition } from '../../../magnetodb/engine/requests.js';
-import { silentLogger } from '../../../magnetodb/logging/logger.js';
 import type { StorageDriver } from '../../../magnetodb/storage/driver.js';
 import { eventually } from '../../support/eventually.js';
 import { overriding } from '../../support/overriding.js';
-import { openTemporaryDriver } from '../../support/temporary-driver.js';
+import { TestEngines } from '../../support/test-engines.js';
 
 const ALPHA = parseProjectId('alpha')!;
 const BETA = parseProjectId('beta')!;
@@ -18,26 +16,16 @@ function definition(name: string): TableDefinition {
 
 describe('quotas of tables', () => {
   let driver: StorageDriver;
-  let close: () => Promise<void>;
-  const engines: Engine[] = [];
+  const engines = new TestEngines({ jobPollMs: 10, tableCacheMs: 0 });
 
   beforeEach(async () => {
-    ({ driver, close } = await openTemporaryDriver());
+    driver = await engines.begin();
   });
 
-  afterEach(async () => {
-    await Promise.all(engines.splice(0).map((engine) => engine.close()));
-    await close();
-  });
+  afterEach(() => engines.end());
 
-  async function open(options: Partial<EngineOptions> = {}, over = driver): Promise<Engine> {
-    const engine = await createEngine({
-      driver: over,
-      logger: silentLogger,
-      options: { jobPollMs: 10, tableCacheMs: 0, ...options },
-    });
-    engines.push(engine);
-    return engine;
+  function open(options: Partial<EngineOptions> = {}, over = driver): Promise<Engine> {
+    return engines.open(options, over);
   }
 
   /** What became of a creation: `made`, or the code and the message of the refusal. */

@@ -1,17 +1,15 @@
 import { expect } from 'chai';
 import { Catalogue } from '../../../magnetodb/engine/catalogue.js';
-import { createEngine } from '../../../magnetodb/engine/engine.js';
 import { parseProjectId, parseTableName } from '../../../magnetodb/engine/names.js';
 import type { EngineOptions } from '../../../magnetodb/engine/options.js';
 import type { Engine, TableDefinition, TableName } from '../../../magnetodb/engine/requests.js';
 import type { DecimalText } from '../../../magnetodb/engine/numbers.js';
 import type { Item } from '../../../magnetodb/engine/values.js';
-import { silentLogger } from '../../../magnetodb/logging/logger.js';
 import type { Container, StorageDriver } from '../../../magnetodb/storage/driver.js';
 import { StorageUnavailableError } from '../../../magnetodb/storage/errors.js';
-import { openTemporaryDriver } from '../../support/temporary-driver.js';
 import { eventually } from '../../support/eventually.js';
 import { overriding } from '../../support/overriding.js';
+import { TestEngines } from '../../support/test-engines.js';
 
 const PROJECT = parseProjectId('alpha')!;
 const NAME = parseTableName('readings');
@@ -53,30 +51,19 @@ async function read(engine: Engine): Promise<string | undefined> {
 
 describe('the life cycle of tables', () => {
   let driver: StorageDriver;
-  let close: () => Promise<void>;
-  const engines: Engine[] = [];
   let clockMs = 0;
   const now = (): number => Date.now() + clockMs;
+  const engines = new TestEngines({ jobPollMs: 10, tableCacheMs: 50 }, now);
 
   beforeEach(async () => {
     clockMs = 0;
-    ({ driver, close } = await openTemporaryDriver());
+    driver = await engines.begin();
   });
 
-  afterEach(async () => {
-    await Promise.all(engines.splice(0).map((engine) => engine.close()));
-    await close();
-  });
+  afterEach(() => engines.end());
 
-  async function open(options: Partial<EngineOptions> = {}, over = driver): Promise<Engine> {
-    const engine = await createEngine({
-      driver: over,
-      logger: silentLogger,
-      now,
-      options: { jobPollMs: 10, tableCacheMs: 50, ...options },
-    });
-    engines.push(engine);
-    return engine;
+  function open(options: Partial<EngineOptions> = {}, over = driver): Promise<Engine> {
+    return engines.open(options, over);
   }
 
   // DESIGN: create and delete write the intent and return; the executor does the work.

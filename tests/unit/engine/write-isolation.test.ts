@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { createEngine } from '../../../magnetodb/engine/engine.js';
 import { parseProjectId, parseTableName } from '../../../magnetodb/engine/names.js';
 import type { EngineOptions } from '../../../magnetodb/engine/options.js';
 import type { Engine, TableDefinition, TableName } from '../../../magnetodb/engine/requests.js';
@@ -8,11 +7,10 @@ import {
   malformedException,
   parseWriteIsolationExceptions,
 } from '../../../magnetodb/engine/write-isolation.js';
-import { silentLogger } from '../../../magnetodb/logging/logger.js';
 import type { StorageDriver } from '../../../magnetodb/storage/driver.js';
 import { eventually } from '../../support/eventually.js';
 import { overriding } from '../../support/overriding.js';
-import { openTemporaryDriver } from '../../support/temporary-driver.js';
+import { TestEngines } from '../../support/test-engines.js';
 
 const PROJECT = parseProjectId('alpha')!;
 const NAME = parseTableName('events');
@@ -88,26 +86,16 @@ describe('the choice of write isolation', () => {
 
 describe('a table with write_isolation forbid', () => {
   let driver: StorageDriver;
-  let close: () => Promise<void>;
-  const engines: Engine[] = [];
+  const engines = new TestEngines({ jobPollMs: 10, tableCacheMs: 10 });
 
   beforeEach(async () => {
-    ({ driver, close } = await openTemporaryDriver());
+    driver = await engines.begin();
   });
 
-  afterEach(async () => {
-    await Promise.all(engines.splice(0).map((engine) => engine.close()));
-    await close();
-  });
+  afterEach(() => engines.end());
 
-  async function open(options: Partial<EngineOptions> = {}, over = driver): Promise<Engine> {
-    const engine = await createEngine({
-      driver: over,
-      logger: silentLogger,
-      options: { jobPollMs: 10, tableCacheMs: 10, ...options },
-    });
-    engines.push(engine);
-    return engine;
+  function open(options: Partial<EngineOptions> = {}, over = driver): Promise<Engine> {
+    return engines.open(options, over);
   }
 
   async function create(engine: Engine, name: TableName = NAME): Promise<void> {
